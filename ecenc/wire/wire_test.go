@@ -244,8 +244,14 @@ func FuzzUnmarshal(f *testing.F) {
 	})
 }
 
+func sample() everything {
+	return everything{
+		Uint: 1, Int: -5, Time: time.Unix(1, 2), Bytes: make([]byte, 32), Fixed: [4]byte{1}, Inner: inner{A: 3},
+	}
+}
+
 func BenchmarkMarshal(b *testing.B) {
-	m := everything{Uint: 1, Int: -5, Time: time.Unix(1, 2), Bytes: make([]byte, 32), Fixed: [4]byte{1}, Inner: inner{A: 3}}
+	m := sample()
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {
@@ -255,7 +261,7 @@ func BenchmarkMarshal(b *testing.B) {
 }
 
 func BenchmarkUnmarshal(b *testing.B) {
-	m := everything{Uint: 1, Int: -5, Time: time.Unix(1, 2), Bytes: make([]byte, 32), Fixed: [4]byte{1}, Inner: inner{A: 3}}
+	m := sample()
 	buf := wire.Marshal(&m)
 	b.SetBytes(int64(len(buf)))
 	b.ReportAllocs()
