@@ -35,6 +35,9 @@ type Reader struct {
 
 // Open asks a node for a range and waits for its answer. Errors: sentinels of pieces and netx.
 func Open(ctx context.Context, pool *rpc.Pool, opts DownloadOptions) (*Reader, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
 	limit, err := opts.Limit.Decode()
 	if err != nil {
 		return nil, err

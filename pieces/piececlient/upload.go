@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,9 @@ const smallPiece = 16 << 10
 // Upload stores a piece and returns the node's acknowledgement, whose authentication only the satellite can check;
 // its other fields are checked here. Errors: sentinels of pieces and netx, and those of Source.
 func Upload(ctx context.Context, pool *rpc.Pool, opts UploadOptions) (*pieces.PieceAck, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
 	limit, err := opts.Limit.Decode()
 	if err != nil {
 		return nil, err
@@ -52,18 +56,16 @@ func Upload(ctx context.Context, pool *rpc.Pool, opts UploadOptions) (*pieces.Pi
 	defer st.Cancel(netx.Cancelled) // after a complete exchange it does nothing
 
 	hash := pieces.PieceHash{Piece: limit.Piece, Size: opts.Size}
-	var refused bool
-	if err := send(st, &opts, &hash); err != nil {
-		// A node that refuses answers and stops reading: its answer says more than the failed write.
-		if refused = netx.CodeOf(err) != netx.Cancelled; !refused {
-			return nil, err
-		}
+	sendErr := send(st, &opts, &hash)
+	if own, ok := errors.AsType[*sourceError](sendErr); ok {
+		return nil, own.err
 	}
+	// A node that refuses answers and stops reading: its answer says more than the failed write.
 	var ack pieces.PieceAck
 	if err := st.Response(&ack, pieces.Errors()); err != nil {
 		return nil, err
 	}
-	if refused {
+	if sendErr != nil {
 		return nil, fmt.Errorf("%w: node acknowledged a piece before its end", pieces.ErrCorrupt)
 	}
 	if ack.Piece != hash.Piece || ack.Size != hash.Size || ack.Hash != hash.Hash {
@@ -72,14 +74,18 @@ func Upload(ctx context.Context, pool *rpc.Pool, opts UploadOptions) (*pieces.Pi
 	return &ack, nil
 }
 
+// sourceError is a failure on our side, which no answer of the node explains.
+type sourceError struct{ err error }
+
+func (e *sourceError) Error() string { return e.err.Error() }
+
 func send(st *rpc.ClientStream, opts *UploadOptions, hash *pieces.PieceHash) error {
 	hasher := blake3.New()
 	var small []byte
 	for left := opts.Size; left > 0; {
 		chunk, err := opts.Source.Next()
 		if err != nil {
-			st.Cancel(netx.Cancelled)
-			return fmt.Errorf("read piece: %w", err)
+			return &sourceError{err: err}
 		}
 		if len(chunk) == 0 || int64(len(chunk)) > left {
 			panic(fmt.Sprintf("piececlient: source gave %d bytes with %d left", len(chunk), left))
