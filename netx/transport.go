@@ -68,7 +68,8 @@ type Stream interface {
 	io.Writer
 	// CloseWrite ends the writing side: the peer reads io.EOF after what was written.
 	CloseWrite() error
-	// Cancel aborts both directions, telling the peer why. After a complete exchange it does nothing.
+	// Cancel aborts both directions, telling the peer why; a direction that CloseWrite has ended arrives all the same.
+	// After a complete exchange it does nothing.
 	Cancel(code Code)
 	// SetDeadline bounds reads and writes; the zero time means none.
 	SetDeadline(t time.Time) error

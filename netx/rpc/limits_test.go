@@ -1,0 +1,167 @@
+package rpc_test
+
+import (
+	"encoding/hex"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"storj/netx"
+	"storj/netx/rpc"
+)
+
+// raw opens a stream below the pool, to say what no client of ours says.
+func (w *world) raw(t *testing.T) netx.Stream {
+	t.Helper()
+	conn, err := w.pair.Client.Dial(t.Context(), w.url, netx.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := conn.OpenStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+func TestServerAnswersMalformedRequests(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, request string // hex
+		want          *netx.Error
+		refused       string
+	}{
+		{name: "another version", request: "02000100", want: netx.ErrUnknownMethod, refused: "unknown_method"},
+		{name: "nothing", request: "", want: netx.ErrMalformed, refused: "malformed"},
+		{name: "cut in the head", request: "0100", want: netx.ErrMalformed, refused: "malformed"},
+		{name: "cut in the length", request: "01000180", want: netx.ErrMalformed, refused: "malformed"},
+		{name: "length not in shortest form", request: "0100018000", want: netx.ErrMalformed, refused: "malformed"},
+		{name: "length without end", request: "010001ffffffffffffffffffff", want: netx.ErrMalformed, refused: "malformed"},
+		{name: "length over all limits", request: "010001ffffffffffffffff7f", want: netx.ErrTooLarge, refused: "too_large"},
+		{name: "cut in the message", request: "010001050a02", want: netx.ErrMalformed, refused: "malformed"},
+		{name: "bytes after the message", request: "0100010000", want: netx.ErrMalformed, refused: "malformed"},
+		{name: "no message of that method", request: "010001020a05", want: netx.ErrMalformed},
+	}
+	each(t, tuning{}, func(t *testing.T, w *world) {
+		for _, test := range tests {
+			t.Run(test.name, func(t *testing.T) {
+				counter := `storj_rpc_server_refused_total{cause="` + test.refused + `"}`
+				before := w.counter(counter)
+				request, err := hex.DecodeString(test.request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				st := w.raw(t)
+				if _, err := st.Write(request); err != nil {
+					t.Fatal(err)
+				}
+				_ = st.CloseWrite() // best effort: the server may have stopped reading already
+				answer, err := io.ReadAll(st)
+				want := []byte{byte(test.want.Code), byte(test.want.Reason >> 8), byte(test.want.Reason), 0}
+				if err != nil || string(answer) != string(want) {
+					t.Errorf("answer %x, %v; want %x", answer, err, want)
+				}
+				if test.refused != "" {
+					eventually(t, "counted as "+test.refused, func() bool { return w.counter(counter) == before+1 })
+				}
+			})
+		}
+	})
+}
+
+func TestSlowHeaderIsCutOff(t *testing.T) {
+	t.Parallel()
+	each(t, tuning{server: rpc.Options{HeaderTimeout: 50 * time.Millisecond}}, func(t *testing.T, w *world) {
+		st := w.raw(t)
+		if _, err := st.Write([]byte{1, 0}); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(st)
+		if err != nil || len(answer) != 4 || netx.Code(answer[0]) != netx.Unavailable {
+			t.Errorf("answer %x, %v; want code %s", answer, err, netx.Unavailable)
+		}
+		eventually(t, "counted as slow", func() bool { return w.counter(`storj_rpc_server_refused_total{cause="slow"}`) == 1 })
+	})
+}
+
+func TestTooManyStreamsAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string]rpc.Options{
+		"streams_peer": {MaxStreamsPerPeer: 2},
+		"streams":      {MaxStreams: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, tuning{server: opts}, func(t *testing.T, w *world) {
+				var held []*rpc.ClientStream
+				for range 2 {
+					st := w.open(t, methodMirror, &note{})
+					if err := st.Response(&note{}); err != nil {
+						t.Fatal(err)
+					}
+					held = append(held, st)
+				}
+				if _, err := w.call(t, methodEcho, &note{}); !errors.Is(err, netx.ErrBusy) {
+					t.Errorf("call: %v, want %v", err, netx.ErrBusy)
+				}
+				if err := w.open(t, methodPut, &note{}).Response(&note{}); !errors.Is(err, netx.ErrBusy) {
+					t.Errorf("stream: %v, want %v", err, netx.ErrBusy)
+				}
+				if got := w.counter(`storj_rpc_server_refused_total{cause="` + name + `"}`); got != 2 {
+					t.Errorf("%d refused, want 2", got)
+				}
+				held[0].Cancel(netx.Cancelled)
+				eventually(t, "room after a stream has ended", func() bool {
+					_, err := w.call(t, methodEcho, &note{})
+					return err == nil
+				})
+				held[1].Cancel(netx.Cancelled)
+			})
+		})
+	}
+}
+
+func TestTooManyConnectionsAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string]rpc.Options{
+		"connections":         {MaxConns: 2},
+		"connections_address": {MaxConnsPerAddress: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, tuning{server: opts}, func(t *testing.T, w *world) {
+				for range 2 {
+					w.mustEcho(t)
+				}
+				conn, err := w.pair.Client.Dial(t.Context(), w.url, netx.Data)
+				if err == nil {
+					<-conn.Done()
+					_, err = conn.OpenStream(t.Context())
+				}
+				if !errors.Is(err, netx.ErrBusy) {
+					t.Errorf("third connection: %v, want %v", err, netx.ErrBusy)
+				}
+				eventually(t, "counted", func() bool { return w.counter(`storj_rpc_server_refused_total{cause="`+name+`"}`) == 1 })
+			})
+		})
+	}
+}
+
+// mustEcho makes a call on a connection of its own, which stays open.
+func (w *world) mustEcho(t *testing.T) {
+	t.Helper()
+	st := w.raw(t)
+	if _, err := st.Write([]byte{1, 0, byte(methodEcho), 0}); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(st); err != nil || string(answer) != "\x00\x00\x00\x00" {
+		t.Fatalf("answer %x, %v", answer, err)
+	}
+}
