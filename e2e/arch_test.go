@@ -31,6 +31,7 @@ var allowed = []struct {
 	{"roles/satellite", []string{"roles/satellite", "roles/lifecycle", "roles/debug", "metainfo", "pieces", "netx", "ecenc"}},
 	{"roles/storagenode", []string{"roles/storagenode", "roles/lifecycle", "roles/debug", "pieces", "netx", "ecenc"}},
 	{"roles/uplink", []string{"roles/uplink", "metainfo", "pieces", "netx", "ecenc"}},
+	{"roles/bench", []string{"roles/uplink", "netx"}},
 	{"roles/devnet", []string{"roles", "metainfo", "pieces", "netx", "ecenc"}},
 	{"roles/command", []string{"roles", "config", "metainfo", "pieces", "netx", "ecenc"}},
 	{"e2e", []string{"roles", "config", "metainfo", "pieces", "netx", "ecenc"}},
@@ -141,7 +142,7 @@ func checkModule(t *testing.T, f file, name string) {
 func TestTopLevel(t *testing.T) {
 	known := []string{
 		"main.go", "roles", "pieces", "metainfo", "netx", "ecenc", "config", "e2e", "go.mod", "go.sum", "Makefile",
-		"README.md", "LICENSE", "CONTRIBUTING.md", "docs", "packaging", ".ci", ".git", ".gitignore", "bin",
+		"README.md", "LICENSE", "CONTRIBUTING.md", "docs", "packaging", ".ci", ".git", ".gitignore", "bin", "storj",
 	}
 	entries, err := os.ReadDir(root)
 	if err != nil {

@@ -1,0 +1,143 @@
+package endpoint_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"storj/ecenc/macaroon"
+	"storj/metainfo"
+	"storj/metainfo/metatest"
+)
+
+func info(t *testing.T, w *metatest.World, auth metainfo.Auth) error {
+	t.Helper()
+	_, err := w.Endpoint.ProjectInfo(t.Context(), &metainfo.ProjectInfoRequest{Auth: auth})
+	return err
+}
+
+func TestRateLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := metatest.NewWorld(t, metatest.Options{Rate: 10, Burst: 5})
+		_, other := w.NewProject(t, "other")
+		auth := w.Auth(t)
+		for i := range 5 {
+			if err := info(t, w, auth); err != nil {
+				t.Fatalf("request %d: %v", i, err)
+			}
+		}
+		if err := info(t, w, w.Auth(t, macaroon.Caveat{})); !errors.Is(err, metainfo.ErrRateLimit) {
+			t.Errorf("over the burst, with another key of the project: %v", err)
+		}
+		if err := info(t, w, metatest.Auth(t, other)); err != nil {
+			t.Errorf("another project: %v", err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if err := info(t, w, auth); err != nil {
+			t.Errorf("after a tenth of a second: %v", err)
+		}
+	})
+}
+
+func TestRevocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := metatest.NewWorld(t, metatest.Options{})
+		parent, err := w.Key.Restrict(macaroon.Caveat{DisallowDeletes: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		child, sibling := metatest.Auth(t, parent, macaroon.Caveat{}), w.Auth(t, macaroon.Caveat{})
+		check := func(when string, wantChild, wantSibling error) {
+			t.Helper()
+			if err := info(t, w, child); !errors.Is(err, wantChild) || wantChild == nil && err != nil {
+				t.Errorf("%s: child %v", when, err)
+			}
+			if err := info(t, w, sibling); !errors.Is(err, wantSibling) || wantSibling == nil && err != nil {
+				t.Errorf("%s: sibling %v", when, err)
+			}
+		}
+		check("before", nil, nil)
+		if err := w.DB.RevokeTail(t.Context(), parent.Tail(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute) // another process would notice by now
+		check("parent revoked", metainfo.ErrAPIKey, nil)
+		if _, err := w.DB.RevokeAPIKey(t.Context(), w.Project.ID, "key"); err != nil {
+			t.Fatal(err)
+		}
+		w.Endpoint.ForgetKeys() // this process notices at once
+		check("root revoked", metainfo.ErrAPIKey, metainfo.ErrAPIKey)
+	})
+}
+
+func TestUploadTokenExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := metatest.NewWorld(t, metatest.Options{})
+		auth := w.Auth(t)
+		if _, err := w.Endpoint.CreateBucket(t.Context(), &metainfo.CreateBucketRequest{Auth: auth, Name: "bucket"}); err != nil {
+			t.Fatal(err)
+		}
+		begun, err := w.Endpoint.BeginObject(t.Context(), &metainfo.BeginObjectRequest{Auth: auth, Bucket: "bucket", Key: []byte("k"), Plan: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := func() error {
+			_, err := w.Endpoint.BeginSegment(t.Context(), &metainfo.BeginSegmentRequest{Auth: auth, Upload: begun.Upload})
+			return err
+		}
+		time.Sleep(metainfo.MaxUploadAge)
+		if err := begin(); err != nil {
+			t.Errorf("at the end of its time: %v", err)
+		}
+		time.Sleep(time.Second)
+		if err := begin(); !errors.Is(err, metainfo.ErrUpload) {
+			t.Errorf("after its time: %v", err)
+		}
+		_, err = w.Endpoint.ReplacePieces(t.Context(), &metainfo.ReplacePiecesRequest{Auth: auth, Token: begun.Plan.Token, Numbers: []int{0}})
+		if !errors.Is(err, metainfo.ErrUpload) {
+			t.Errorf("plan after its time: %v", err)
+		}
+	})
+}
+
+func benchWorld(b *testing.B) (*metatest.World, metainfo.Auth) {
+	w := metatest.NewWorld(b, metatest.Options{Nodes: 120, Scheme: metatest.Scheme(29, 35, 80, 110)})
+	auth := w.Auth(b)
+	if _, err := w.Endpoint.CreateBucket(b.Context(), &metainfo.CreateBucketRequest{Auth: auth, Name: "bucket"}); err != nil {
+		b.Fatal(err)
+	}
+	return w, auth
+}
+
+func BenchmarkCommitInline(b *testing.B) {
+	w, auth := benchWorld(b)
+	segment := metatest.Inline(metainfo.Position{}, 0, 4000)
+	b.ReportAllocs()
+	b.SetBytes(4000)
+	for i := 0; b.Loop(); i++ {
+		_, err := w.Endpoint.CommitObject(b.Context(), &metainfo.CommitObjectRequest{
+			Auth: auth, Bucket: "bucket", Key: fmt.Appendf(nil, "key%d", i), Segments: 1, Last: segment,
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkGetObject(b *testing.B) {
+	w, auth := benchWorld(b)
+	_, err := w.Endpoint.CommitObject(b.Context(), &metainfo.CommitObjectRequest{
+		Auth: auth, Bucket: "bucket", Key: []byte("k"), Segments: 1, Last: metatest.Inline(metainfo.Position{}, 0, 100),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := w.Endpoint.GetObject(b.Context(), &metainfo.ObjectRequest{Auth: auth, Bucket: "bucket", Key: []byte("k")}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

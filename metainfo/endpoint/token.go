@@ -1,0 +1,89 @@
+package endpoint
+
+import (
+	"time"
+
+	"storj/ecenc"
+	"storj/ecenc/wire"
+	"storj/metainfo"
+	"storj/pieces"
+)
+
+// Kinds of tokens, authenticated with each.
+const (
+	kindUpload   = "upload"
+	kindSegment  = "segment"
+	kindDownload = "download"
+)
+
+const maxBucketName = 63
+
+// uploadToken names an upload that may have stored nothing yet.
+type uploadToken struct {
+	project metainfo.ProjectID
+	bucket  string
+	key     []byte
+	stream  metainfo.StreamID
+	created time.Time
+	expires time.Time // of the object
+}
+
+// Fields codes the token for wire.
+func (t *uploadToken) Fields(c *wire.Codec) {
+	c.Fixed(1, t.project[:])
+	c.String(2, &t.bucket, maxBucketName)
+	c.Bytes(3, &t.key, metainfo.MaxKeySize)
+	c.Fixed(4, t.stream[:])
+	c.Time(5, &t.created)
+	c.Time(6, &t.expires)
+}
+
+// segmentToken names one attempt at a segment.
+type segmentToken struct {
+	project  metainfo.ProjectID
+	bucket   string
+	stream   metainfo.StreamID
+	position metainfo.Position
+	root     pieces.PieceID
+	scheme   ecenc.Redundancy
+	created  time.Time
+	expires  time.Time // of the pieces
+}
+
+// Fields codes the token for wire.
+func (t *segmentToken) Fields(c *wire.Codec) {
+	c.Fixed(1, t.project[:])
+	c.String(2, &t.bucket, maxBucketName)
+	c.Fixed(3, t.stream[:])
+	c.Message(4, &t.position)
+	c.Fixed(5, t.root[:])
+	c.Message(6, &t.scheme)
+	c.Time(7, &t.created)
+	c.Time(8, &t.expires)
+}
+
+// downloadToken names the object data that a download was allowed to read. The key stands in it so that later requests
+// are checked against the caveats of their own API key.
+type downloadToken struct {
+	project metainfo.ProjectID
+	bucket  string
+	key     []byte
+	stream  metainfo.StreamID
+	size    int64 // plaintext bytes of the object
+	created time.Time
+}
+
+// Fields codes the token for wire.
+func (t *downloadToken) Fields(c *wire.Codec) {
+	c.Fixed(1, t.project[:])
+	c.String(2, &t.bucket, maxBucketName)
+	c.Bytes(3, &t.key, metainfo.MaxKeySize)
+	c.Fixed(4, t.stream[:])
+	c.Int(5, &t.size)
+	c.Time(6, &t.created)
+}
+
+// tooOld says whether a token made at created is past its time.
+func tooOld(created time.Time) bool {
+	return time.Since(created) > metainfo.MaxUploadAge
+}

@@ -1,0 +1,255 @@
+package logstore
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"storj/netx"
+	"storj/pieces"
+)
+
+// Compaction copies what lives in a log behind another one, batch by batch, and journals for each batch that the old
+// records are garbage and which of the new ones are in the trash. A crash before the journal leaves second copies,
+// which the next replay declares garbage; a crash after it lets the replay find the new ones.
+
+const (
+	moveBytes = 8 << 20 // of records that share a sync and a journal entry
+	moveCount = 512
+)
+
+// source is the log that is being emptied.
+type source struct {
+	scan *scanner
+	log  *logFile
+}
+
+// move is one record that was copied.
+type move struct {
+	key      key
+	from, to location
+}
+
+// compactOne rewrites the log of which the smallest share lives, if that is below the given one. It returns the bytes
+// freed; 0: there is no such log.
+func (d *dir) compactOne(ctx context.Context, s *Store, below float64) (int64, error) {
+	l := d.worstLog(below)
+	if l == nil {
+		return 0, nil
+	}
+	if err := d.moveAll(ctx, s, l); err != nil {
+		return 0, err
+	}
+	d.mu.Lock()
+	before := d.committed
+	l.stuck = l.live+l.trash > 0 // damaged records stay where they are
+	d.mu.Unlock()
+	if err := d.flush(); err != nil {
+		return 0, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return before - d.committed, nil
+}
+
+// worstLog picks a log to compact, nil if none is worth it.
+func (d *dir) worstLog(below float64) (worst *logFile) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.logs {
+		used := l.live + l.trash
+		if l.class.journal || !l.sealed || l.leased || l.stuck || used == 0 || l.committed == 0 {
+			continue
+		}
+		share := float64(used) / float64(l.committed)
+		if share < below && (worst == nil || share < float64(worst.live+worst.trash)/float64(worst.committed)) {
+			worst = l
+		}
+	}
+	return worst
+}
+
+// moveAll copies what lives in a log.
+func (d *dir) moveAll(ctx context.Context, s *Store, l *logFile) error {
+	f, err := d.acquire(l)
+	if err != nil {
+		return err
+	}
+	defer d.release(l)
+	scan := &scanner{file: f, mark: syncOf(d.id, l.num), end: l.committed, verify: true}
+	from := source{scan, l}
+	for {
+		if err := s.stopped(ctx); err != nil {
+			return err
+		}
+		batch, err := d.nextMoves(from)
+		if err != nil {
+			return err
+		}
+		if len(batch) == 0 {
+			return nil
+		}
+		if err := d.moveBatch(from, batch); err != nil {
+			return err
+		}
+	}
+}
+
+// nextMoves collects the next records that live.
+func (d *dir) nextMoves(from source) (batch []record, err error) {
+	var bytes int64
+	for bytes < moveBytes && len(batch) < moveCount {
+		rec, err := from.scan.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if rec.hdr.kind != kindPiece {
+			continue
+		}
+		e, found, err := d.lookup(key{rec.hdr.satellite, rec.hdr.piece})
+		if err != nil {
+			return nil, err
+		}
+		if found && e.at == (location{from.log.num, uint32(rec.offset)}) {
+			batch = append(batch, rec)
+			bytes += rec.length
+		}
+	}
+	return batch, nil
+}
+
+// moveBatch copies records into a log of the class and enters their new places.
+func (d *dir) moveBatch(from source, batch []record) (err error) {
+	var bytes int64
+	for _, rec := range batch {
+		bytes += rec.length
+	}
+	if err := d.reserveBytes(bytes); err != nil {
+		return err
+	}
+	defer d.unreserve(bytes)
+	target, f, err := d.lease(from.log.class)
+	if err != nil {
+		return err
+	}
+	defer func() { d.unlease(target, errors.Is(err, pieces.ErrDisk)) }()
+	pos := target.committed
+	moves := make([]move, 0, len(batch))
+	for _, rec := range batch {
+		if err := d.copyRecord(from.scan.file, f, rec, syncOf(d.id, target.num), pos); err != nil {
+			return d.failed(errors.Join(err, d.rollback(target, f)))
+		}
+		moves = append(moves, move{
+			key: key{rec.hdr.satellite, rec.hdr.piece}, to: location{target.num, uint32(pos)},
+			from: location{from.log.num, uint32(rec.offset)},
+		})
+		pos += rec.length
+	}
+	if err := f.Sync(); err != nil {
+		return d.failed(errors.Join(diskErr("sync log", err), d.rollback(target, f)))
+	}
+	return d.enterMoves(target, pos, moves)
+}
+
+// copyRecord writes a record again, under the mark of another log.
+func (d *dir) copyRecord(from, to File, rec record, mark syncMark, pos int64) error {
+	foot := make([]byte, rec.length-headerSize-int64(rec.hdr.size))
+	if err := readFull(from, foot, rec.offset+headerSize+int64(rec.hdr.size)); err != nil {
+		return err
+	}
+	head := rec.hdr.append(nil, mark)
+	if err := copyBody(d.buffers, from, to, rec, pos, head); err != nil {
+		return err
+	}
+	table := foot[:len(foot)-crcSize] // all but the seal, which covers the header
+	_, err := to.WriteAt(appendSeal(table, head), pos+headerSize+int64(rec.hdr.size))
+	return diskErr("write log", err)
+}
+
+func copyBody(b *buffers, from, to File, rec record, pos int64, head []byte) error {
+	buf := b.get(batchBuffer)
+	defer b.put(buf)
+	used := copy(*buf, head)
+	src, left := rec.offset+headerSize, int64(rec.hdr.size)
+	for used > 0 || left > 0 {
+		n := min(left, int64(len(*buf)-used))
+		if err := readFull(from, (*buf)[used:used+int(n)], src); err != nil {
+			return err
+		}
+		if _, err := to.WriteAt((*buf)[:used+int(n)], pos); err != nil {
+			return diskErr("write log", err)
+		}
+		pos, src, left = pos+int64(used)+n, src+n, left-n
+		used = 0
+	}
+	return nil
+}
+
+// owner and date group the items of mutations: a record has one of each.
+type owner struct {
+	satellite netx.NodeID
+	trashed   uint32
+}
+
+// enterMoves journals a batch and changes the entries. No flush comes between the two: an index that knew the one and
+// not the other would be wrong after a crash.
+func (d *dir) enterMoves(target *logFile, end int64, moves []move) error {
+	d.mutMu.Lock()
+	defer d.mutMu.Unlock()
+	steps, trash, dead, err := d.planMoves(moves)
+	if err != nil {
+		return err
+	}
+	d.flushMu.Lock()
+	defer d.flushMu.Unlock()
+	for o, items := range trash {
+		err = errors.Join(err, d.journal(kindTrash, o.satellite, o.trashed, items, func() {}))
+	}
+	gone := map[netx.NodeID]bool{}
+	for satellite, items := range dead {
+		if err == nil {
+			err = d.journal(kindDelete, satellite, toSeconds(d.now()), items, func() {})
+			gone[satellite] = err == nil
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.advance(target, end)
+	for _, s := range steps {
+		if gone[s.key.satellite] {
+			d.apply(s.key, s.old, s.now)
+		}
+	}
+	return err
+}
+
+// planMoves decides for each copy whether the piece is still there: then the old record dies, else the new one.
+func (d *dir) planMoves(moves []move) (steps []step, trash map[owner][]item, dead map[netx.NodeID][]item, err error) {
+	trash, dead = map[owner][]item{}, map[netx.NodeID][]item{}
+	for _, m := range moves {
+		old, found, err := d.lookup(m.key)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		sat := m.key.satellite
+		if !found || old.at != m.from {
+			dead[sat] = append(dead[sat], item{m.key.piece, m.to})
+			continue
+		}
+		now := old
+		now.at = m.to
+		steps = append(steps, step{m.key, &old, &now})
+		dead[sat] = append(dead[sat], item{m.key.piece, m.from})
+		if old.trashed != 0 {
+			o := owner{sat, old.trashed}
+			trash[o] = append(trash[o], item{m.key.piece, m.to})
+		}
+	}
+	return steps, trash, dead, nil
+}
+
+// The items of a batch fit one mutation record.
+var _ [maxItems - moveCount]struct{}

@@ -1,0 +1,2 @@
+// Package logstore is a pieces.Store on disk.
+package logstore

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package logstore
+
+import "os"
+
+func datasync(f *os.File) error { return f.Sync() }
+
+func writeback(*os.File, int64, int64) {}

@@ -1,0 +1,258 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"storj/roles/command/location"
+	"storj/roles/command/screen"
+	"storj/roles/command/transfer"
+	"storj/roles/uplink"
+)
+
+func (a *app) cpCommand() *cli.Command {
+	return &cli.Command{
+		Name: "cp", Usage: "copy files to the network, back, and within it", ArgsUsage: "SOURCE... DESTINATION", Category: categoryObjects,
+		Description: `A source or the destination is sj://BUCKET/KEY; the other may be a local path, or - for standard input or output.
+From one sj:// place to another nothing is moved through this machine.
+A download appears under its name when all of it is on disk; an interrupted one leaves nothing behind.
+With -r the content of a directory or prefix is copied. To go on with an interrupted copy, repeat it with --if-absent.`,
+		UsageText: `storj cp cat.jpg sj://photos/2026/           # upload as 2026/cat.jpg
+storj cp sj://photos/2026/cat.jpg .          # download
+storj cp -r ~/Documents sj://backup/docs/    # all files below a directory
+tar c dir | storj cp - sj://backup/dir.tar   # from standard input
+storj cp --range 0-99 sj://logs/today -      # the first 100 bytes
+storj cp --expires +30d dump.sql sj://backup/`,
+		Flags: append([]cli.Flag{
+			recursiveFlag(), dryRunFlag(), jsonOutput(),
+			&cli.BoolFlag{Name: "if-absent", Aliases: []string{"no-clobber", "n"}, Usage: "leave what exists at the destination as it is"},
+			&cli.StringFlag{Name: "range", Usage: "part of one object: `FIRST-LAST`, FIRST- or -COUNT bytes"},
+			&cli.StringFlag{Name: "expires", Usage: "delete the upload at `TIME`: +24h, +30d, 2027-01-31 or RFC 3339"},
+			&cli.StringSliceFlag{Name: "metadata", Usage: "`KEY=VALUE` to keep with the upload (repeatable), or a JSON object"},
+			progressFlag(), quietFlag(),
+		}, clientFlags("parallel", "memory")...),
+		Action: func(c *cli.Context) error { return a.copyAction(c, false) },
+	}
+}
+
+func (a *app) mvCommand() *cli.Command {
+	return &cli.Command{
+		Name: "mv", Usage: "rename objects", ArgsUsage: "SOURCE... DESTINATION", Category: categoryObjects,
+		Description: "Objects are renamed where they are, also from one bucket to another: no content moves.",
+		UsageText: `storj mv sj://photos/cat.jpg sj://photos/2026/
+storj mv -r sj://photos/new/ sj://photos/2026/`,
+		Flags: append([]cli.Flag{
+			recursiveFlag(), dryRunFlag(), jsonOutput(),
+			&cli.BoolFlag{Name: "if-absent", Aliases: []string{"no-clobber", "n"}, Usage: "leave what exists at the destination as it is"},
+			progressFlag(), quietFlag(),
+		}, clientFlags("parallel")...),
+		Action: func(c *cli.Context) error { return a.copyAction(c, true) },
+	}
+}
+
+func recursiveFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "recursive", Aliases: []string{"r"}, Usage: "with all that lies below"}
+}
+
+func dryRunFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "dry-run", Usage: "say what would be done, and do nothing"}
+}
+
+func progressFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "progress", Value: true, Usage: "show progress when standard error is a terminal; off by --progress=false"}
+}
+
+func quietFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print errors only"}
+}
+
+func (a *app) copyAction(c *cli.Context, move bool) error {
+	args, err := arguments(c, 2, -1)
+	if err != nil {
+		return err
+	}
+	places := make([]location.Location, len(args))
+	for i, arg := range args {
+		if places[i], err = location.Parse(arg); err != nil {
+			return err
+		}
+	}
+	opts, err := a.transferOptions(c, move)
+	if err != nil {
+		return err
+	}
+	client, err := a.client(c)
+	if err != nil {
+		return err
+	}
+	opts.Parallel = client.Parallel
+	sources, dest := places[:len(places)-1], places[len(places)-1]
+	return a.withProject(c, func(ctx context.Context, p *uplink.Project) error {
+		return a.transfer(ctx, p, c, opts, sources, dest)
+	})
+}
+
+// transferOptions reads the flags of cp and mv.
+func (a *app) transferOptions(c *cli.Context, move bool) (transfer.Options, error) {
+	opts := transfer.Options{
+		Move: move, Recursive: c.Bool("recursive"), DryRun: c.Bool("dry-run"), IfAbsent: c.Bool("if-absent"),
+		Stdin: a.stdin, Stdout: a.out,
+	}
+	if move {
+		return opts, nil
+	}
+	var err error
+	if text := c.String("range"); text != "" {
+		if opts.Range, err = parseRange(text); err != nil {
+			return opts, err
+		}
+	}
+	if opts.Expires, err = parseExpiry(c.String("expires"), time.Now()); err != nil {
+		return opts, err
+	}
+	opts.Metadata, err = parseMetadata(c.StringSlice("metadata"))
+	return opts, err
+}
+
+// transfer runs a transfer with its output.
+func (a *app) transfer(ctx context.Context, p *uplink.Project, c *cli.Context, opts transfer.Options, sources []location.Location, dest location.Location) error {
+	tally := newTally("item")
+	opts.Warn = func(text string) { a.warn("%s", text) }
+	opts.Done = func(r transfer.Result) {
+		tally.count(r.Err)
+		a.showResult(c, r, dest.Std)
+	}
+	if c.Bool("progress") && !c.Bool("quiet") && a.env.Terminal.Stderr && !(dest.Std && a.env.Terminal.Stdout) {
+		opts.Progress = screen.Start(a.env.Stderr, screen.Options{Width: a.env.Terminal.Width})
+	}
+	started := time.Now()
+	summary, err := transfer.New(p, opts).Run(ctx, sources, dest)
+	opts.Progress.Stop()
+	if err != nil {
+		if summary.Done > 0 && !summary.Single {
+			a.errorLine("%s done before that", screen.Plural(summary.Done, "item"))
+		}
+		return a.explainTransfer(err)
+	}
+	if opts.Progress != nil && !opts.DryRun {
+		span := time.Since(started)
+		a.errorLine("%s, %s in %s, %s", screen.Plural(summary.Done, "item"), screen.Bytes(summary.Bytes), screen.Span(span),
+			screen.Rate(summary.Bytes, span))
+	}
+	return tally.result(a.hiddenNames(summary.Hidden, summary.Done+summary.Skipped+summary.Failed))
+}
+
+func (a *app) explainTransfer(err error) error {
+	if errors.Is(err, transfer.ErrPlace) || errors.Is(err, transfer.ErrIsDirectory) {
+		return usageError(err.Error())
+	}
+	return err
+}
+
+// transferLine is what --json prints for each item.
+type transferLine struct {
+	Op      transfer.Op `json:"op"`
+	From    string      `json:"from"`
+	To      string      `json:"to"`
+	Bytes   int64       `json:"bytes"`
+	Skipped bool        `json:"skipped,omitempty"`
+	DryRun  bool        `json:"dry_run,omitempty"`
+	Error   string      `json:"error,omitempty"`
+}
+
+func (a *app) showResult(c *cli.Context, r transfer.Result, stdoutTaken bool) {
+	if r.Err != nil {
+		a.showError(fmt.Errorf("%s %s: %w", r.Op, screen.Printable(r.From.String()), r.Err))
+	}
+	if stdoutTaken || c.Bool("quiet") {
+		return
+	}
+	if c.Bool(jsonFlag) {
+		line := transferLine{
+			Op: r.Op, From: r.From.String(), To: r.To.String(), Bytes: r.Bytes, Skipped: r.Skipped, DryRun: c.Bool("dry-run"),
+		}
+		if r.Err != nil {
+			line.Error = r.Err.Error()
+		}
+		_ = a.printJSON(line) // an error of the output comes again when it is flushed
+	} else if r.Err == nil {
+		a.printf("%s\n", a.resultLine(c, r))
+	}
+	if a.env.Terminal.Stdout {
+		_ = a.out.Flush() // a person watches; an error comes again at the end
+	}
+}
+
+func (a *app) resultLine(c *cli.Context, r transfer.Result) string {
+	line := fmt.Sprintf("%s %s -> %s", r.Op, screen.Printable(r.From.String()), screen.Printable(r.To.String()))
+	switch {
+	case r.Skipped:
+		return line + a.style.Dim("  exists, skipped")
+	case c.Bool("dry-run"):
+		return line + a.style.Dim("  (not done)")
+	}
+	return line + a.style.Dim("  "+screen.Bytes(r.Bytes))
+}
+
+// parseRange reads a range as HTTP has it (RFC 9110, 14.1.2), without its unit.
+func parseRange(text string) (*transfer.Range, error) {
+	wrong := usageErrorf("--range wants FIRST-LAST, FIRST- or -COUNT in bytes, counted from 0, was given %q", text)
+	first, last, found := strings.Cut(text, "-")
+	if !found || first == "" && last == "" {
+		return nil, wrong
+	}
+	number := func(text string) int64 {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 || text[0] == '+' {
+			return -1
+		}
+		return n
+	}
+	if first == "" {
+		count := number(last)
+		if count < 1 {
+			return nil, wrong
+		}
+		return &transfer.Range{Offset: -count}, nil
+	}
+	r := &transfer.Range{Offset: number(first)}
+	if last != "" {
+		end := number(last)
+		if r.Length = end - r.Offset + 1; end < r.Offset {
+			return nil, wrong
+		}
+	}
+	if r.Offset < 0 {
+		return nil, wrong
+	}
+	return r, nil
+}
+
+// parseMetadata reads KEY=VALUE and JSON objects, later ones over earlier ones. None is nil.
+func parseMetadata(texts []string) (uplink.CustomMetadata, error) {
+	if len(texts) == 0 {
+		return nil, nil
+	}
+	metadata := make(uplink.CustomMetadata)
+	for _, text := range texts {
+		if strings.HasPrefix(strings.TrimSpace(text), "{") {
+			if err := json.Unmarshal([]byte(text), &metadata); err != nil {
+				return nil, usageErrorf("metadata: not a JSON object of texts: %v", err)
+			}
+			continue
+		}
+		key, value, found := strings.Cut(text, "=")
+		if !found || key == "" {
+			return nil, usageErrorf("metadata: %q is neither KEY=VALUE nor a JSON object", text)
+		}
+		metadata[key] = value
+	}
+	return metadata, metadata.Verify()
+}

@@ -1,0 +1,213 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"storj/config"
+	"storj/metainfo"
+	"storj/metainfo/kv"
+	"storj/netx"
+	"storj/netx/identity"
+	"storj/roles/command/accesses"
+	"storj/roles/command/location"
+	"storj/roles/command/screen"
+	"storj/roles/satellite/placement"
+	"storj/roles/storagenode"
+	"storj/roles/uplink"
+)
+
+// The exit statuses. Scripts rely on them: the numbers never change.
+const (
+	exitOK          = 0
+	exitGeneral     = 1
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitDenied      = 4
+	exitExists      = 5
+	exitUnavailable = 6
+	exitCorrupt     = 7
+	exitPartial     = 8
+	exitInterrupted = 130 // 128 + SIGINT, as shells have it
+)
+
+// exitCode is a line of `storj help exit-codes`.
+type exitCode struct {
+	status  int
+	meaning string
+}
+
+func exitCodes() []exitCode {
+	return []exitCode{
+		{exitOK, "done"},
+		{exitGeneral, "failed for another reason than these"},
+		{exitUsage, "the command line, a setting or an argument is wrong"},
+		{exitNotFound, "the bucket, object, file, project, key or access does not exist"},
+		{exitDenied, "not allowed: the access, API key or file permissions do not permit it"},
+		{exitExists, "it exists already, is not empty, or was changed by somebody else meanwhile"},
+		{exitUnavailable, "satellite or too many nodes do not answer, a limit is reached, or no space is left"},
+		{exitCorrupt, "data is damaged, or the passphrase is not the one that it was stored with"},
+		{exitPartial, "some of several items failed, the others are done"},
+		{exitInterrupted, "interrupted (Ctrl-C)"},
+	}
+}
+
+// usageError is a command line that makes no sense.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+func usageErrorf(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
+
+// hintError is an error with advice of its own.
+type hintError struct {
+	err  error
+	hint string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+
+func (e *hintError) Unwrap() error { return e.err }
+
+// partialError says that some of several items failed; each was reported when it did.
+type partialError struct {
+	failed, of int64
+	noun       string
+	status     int // of the items, when all failed in the same way; else exitPartial
+}
+
+func (e *partialError) Error() string {
+	return fmt.Sprintf("%d of %s failed", e.failed, screen.Plural(e.of, e.noun))
+}
+
+// hiddenError says that names do not decrypt.
+type hiddenError struct{ hidden int }
+
+func (e *hiddenError) Error() string {
+	return screen.Plural(int64(e.hidden), "name") + " could not be decrypted, and nothing else is there"
+}
+
+func (e *hiddenError) Is(target error) bool { return target == uplink.ErrWrongPassphrase }
+
+// verdict is what a person and a script are told of a kind of error.
+type verdict struct {
+	kind   error
+	status int
+	hint   string // what to do; may be empty
+}
+
+// verdicts is the table from kinds of errors to what is told of them. The first match wins.
+func verdicts() []verdict {
+	return []verdict{
+		{context.Canceled, exitInterrupted, ""},
+		{location.ErrSyntax, exitUsage, "Write sj://BUCKET/KEY for what is stored, a path for local files, - for standard input or output."},
+		{config.ErrConfig, exitUsage, ""},
+		{config.ErrValue, exitUsage, ""},
+		{config.ErrNoHome, exitUsage, ""},
+		{accesses.ErrNone, exitNotFound, "Make one with `storj access create`, import one with `storj access import NAME FILE`, or try everything on this machine with `storj up`."},
+		{accesses.ErrNotFound, exitNotFound, "`storj access list` shows the saved ones."},
+		{accesses.ErrExists, exitExists, "Give --force to replace it, or choose another --name."},
+		{accesses.ErrName, exitUsage, ""},
+		{storagenode.ErrNotRunning, exitUnavailable, "`storj node run` starts it."},
+		{storagenode.ErrNoSatellite, exitUsage, ""},
+		{kv.ErrLocked, exitUnavailable, "Another process has it open; end that first."},
+		{placement.ErrProfile, exitUsage, ""},
+		{identity.ErrExposed, exitDenied, ""},
+		{metainfo.ErrProjectNotFound, exitNotFound, "`storj satellite project ls` shows the projects."},
+		{metainfo.ErrKeyNotFound, exitNotFound, "`storj satellite key ls` shows the keys."},
+		{uplink.ErrAccessInvalid, exitDenied, "Copy the whole text again; `storj access inspect` tells what is in a grant."},
+		{uplink.ErrAPIKeyInvalid, exitDenied, "The API key was revoked or is of another satellite. The satellite's owner makes a new one: `storj satellite key create`."},
+		{uplink.ErrPermissionDenied, exitDenied, "`storj access inspect` shows what this access opens, `storj access list` what others there are."},
+		{uplink.ErrWrongPassphrase, exitCorrupt, "The passphrase of this access is probably not the one that the data was stored with. `storj access list` shows the saved accesses; `storj access create` makes one with another passphrase."},
+		{uplink.ErrCorrupt, exitCorrupt, "What is stored was altered. Try again: the nodes concerned are known now; if it stays so, restore the object from a copy."},
+		{uplink.ErrTooManyRequests, exitUnavailable, "Try again in a minute, or lower --parallel."},
+		{uplink.ErrLimitExceeded, exitUnavailable, "Free space or ask the satellite's owner for more."},
+		{uplink.ErrBucketNameInvalid, exitUsage, "A bucket name is 3 to 63 lower-case letters, digits, dots and hyphens, and begins and ends with a letter or digit."},
+		{uplink.ErrBucketNotFound, exitNotFound, "`storj ls` shows the buckets, `storj mb sj://BUCKET` makes one."},
+		{uplink.ErrBucketExists, exitExists, ""},
+		{uplink.ErrBucketNotEmpty, exitExists, "`storj rb --force` deletes it with all that is in it."},
+		{uplink.ErrObjectKeyInvalid, exitUsage, ""},
+		{uplink.ErrObjectNotFound, exitNotFound, "`storj ls` shows what is there; for a prefix give -r."},
+		{uplink.ErrObjectExists, exitExists, ""},
+		{uplink.ErrObjectChanged, exitExists, "Try again."},
+		{uplink.ErrMetadataInvalid, exitUsage, ""},
+		{uplink.ErrRangeInvalid, exitUsage, ""},
+		{uplink.ErrInvalid, exitUsage, ""},
+		{uplink.ErrUnavailable, exitUnavailable, "Is the satellite running, and its address right? `storj access inspect` shows it."},
+		{context.DeadlineExceeded, exitUnavailable, ""},
+		{fs.ErrNotExist, exitNotFound, ""},
+		{fs.ErrPermission, exitDenied, ""},
+		{fs.ErrExist, exitExists, ""},
+		{syscall.ENOSPC, exitUnavailable, "The disk is full."},
+		{location.ErrUnsafeName, exitUsage, ""},
+	}
+}
+
+// codeVerdicts is for errors of the wings that are in no list of ours: they go by their kind.
+func codeVerdicts() map[netx.Code]int {
+	return map[netx.Code]int{
+		netx.Invalid:         exitUsage,
+		netx.Unauthenticated: exitDenied,
+		netx.Denied:          exitDenied,
+		netx.NotFound:        exitNotFound,
+		netx.Exists:          exitExists,
+		netx.Exhausted:       exitUnavailable,
+		netx.Conflict:        exitExists,
+		netx.Unavailable:     exitUnavailable,
+		netx.Corrupt:         exitCorrupt,
+		netx.Cancelled:       exitInterrupted,
+	}
+}
+
+// judge returns the exit status of an error and the advice for a person.
+func judge(err error) (status int, hint string) {
+	if err == nil {
+		return exitOK, ""
+	}
+	if h, ok := errors.AsType[*hintError](err); ok {
+		status, _ = judge(h.err)
+		return status, h.hint
+	}
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage, ""
+	}
+	if p, ok := errors.AsType[*partialError](err); ok {
+		return p.status, ""
+	}
+	for _, v := range verdicts() {
+		if errors.Is(err, v.kind) {
+			return v.status, v.hint
+		}
+	}
+	if status, ok := codeVerdicts()[netx.CodeOf(err)]; ok {
+		return status, ""
+	}
+	return exitGeneral, ""
+}
+
+// report tells a person of the error that ended the command, and returns the exit status.
+func (a *app) report(err error) int {
+	status, hint := judge(err)
+	switch {
+	case status == exitOK:
+		return exitOK
+	case status == exitInterrupted:
+		a.errorLine("%s", a.errStyle.Yellow("interrupted"))
+		return status
+	}
+	a.showError(err)
+	if hint != "" {
+		a.errorLine("%s %s", a.errStyle.Dim("hint:"), hint)
+	}
+	return status
+}
+
+// showError writes the one line that an error is.
+func (a *app) showError(err error) {
+	text := strings.TrimRight(err.Error(), "\n")
+	a.errorLine("%s %s", a.errStyle.Red("storj:"), text)
+}

@@ -1,0 +1,430 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"storj/config"
+	"storj/metainfo"
+	"storj/netx"
+	"storj/netx/identity"
+	"storj/netx/quicnet"
+	"storj/netx/rpc"
+	"storj/roles/command/accesses"
+	"storj/roles/command/screen"
+	"storj/roles/satellite/admin"
+)
+
+// localPatience is how long a satellite on this machine may take to answer a dial.
+const localPatience = 2 * time.Second
+
+// withAdmin works on a satellite of this machine: over the wire while it runs, else on its database.
+func (a *app) withAdmin(c *cli.Context, work func(ctx context.Context, adm admin.Admin) error) error {
+	r, err := a.loadSatellite(c)
+	if err != nil {
+		return err
+	}
+	id, err := r.identity()
+	if err != nil {
+		return err
+	}
+	address, err := accesses.ReadGrant(r.path(satelliteAddressFile)) // a short text, like a grant
+	if err == nil && netx.CheckAddress(address) == nil {
+		running, err := withRunning(c.Context, id, address, work)
+		if running {
+			return err
+		}
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return r.withDB(c.Context, id, func(adm admin.Admin, _ netx.NodeURL) error { return work(c.Context, adm) })
+}
+
+// withRunning works over the wire. running is false, and work was not done, when nobody answers at the address: it was
+// left by a satellite that did not end well.
+func withRunning(ctx context.Context, id *identity.Identity, address string, work func(context.Context, admin.Admin) error) (running bool, err error) {
+	transport, err := quicnet.New(id, quicnet.Options{HandshakeTimeout: localPatience})
+	if err != nil {
+		return true, err
+	}
+	pool := rpc.NewPool(transport, rpc.PoolOptions{DialTimeout: localPatience})
+	defer func() { err = errors.Join(err, pool.Close(), transport.Close()) }()
+	client := admin.NewClient(pool, netx.NodeURL{ID: id.ID(), Address: address})
+	if _, err := client.Status(ctx); netx.CodeOf(err) == netx.Unavailable || errors.Is(err, netx.ErrIdentity) {
+		return false, nil
+	}
+	return true, work(ctx, client)
+}
+
+// adminFlags are those of commands that ask or change a satellite.
+func adminFlags(more ...cli.Flag) []cli.Flag {
+	return append(more, settingFlags(&config.Satellite{}, "dir")...)
+}
+
+func (a *app) satelliteInviteCommand() *cli.Command {
+	return &cli.Command{
+		Name: "invite", Usage: "print a token by which nodes join",
+		UsageText: "storj satellite invite > token.txt\nstorj satellite invite --uses 10 --expires 7d",
+		Flags: adminFlags(
+			&cli.IntFlag{Name: "uses", Value: 1, Usage: "how many nodes may join by it"},
+			&cli.StringFlag{Name: "expires", Value: "24h", Usage: "valid until `TIME`: 24h, 7d, 2027-01-31"},
+		),
+		Action: func(c *cli.Context) error {
+			if _, err := arguments(c, 0, 0); err != nil {
+				return err
+			}
+			now := time.Now()
+			expires, err := parseExpiry(c.String("expires"), now)
+			if err != nil {
+				return err
+			}
+			return a.withAdmin(c, func(ctx context.Context, adm admin.Admin) error {
+				token, err := adm.CreateToken(ctx, c.Int("uses"), expires.Sub(now))
+				if err != nil {
+					return err
+				}
+				a.printf("%s\n", token)
+				a.errorLine("For %s, until %s. On the machine with the disk:\n\n  storj node run --join @FILE --capacity 500GB\n\nwith the token in FILE, or itself after --join.",
+					screen.Plural(int64(c.Int("uses")), "node"), screen.Date(expires))
+				return nil
+			})
+		},
+	}
+}
+
+// statusLine is what status prints with --json.
+type statusLine struct {
+	URL        string   `json:"url"`
+	Running    bool     `json:"running"`
+	Version    string   `json:"version,omitempty"`
+	UptimeSecs int64    `json:"uptime_seconds"`
+	Projects   int64    `json:"projects"`
+	Buckets    int64    `json:"buckets"`
+	Objects    int64    `json:"objects"`
+	Segments   int64    `json:"segments"`
+	Bytes      int64    `json:"bytes"`
+	Nodes      int64    `json:"nodes"`
+	Online     int64    `json:"nodes_online"`
+	Domains    int64    `json:"domains"`
+	Redundancy string   `json:"redundancy"`
+	Auto       bool     `json:"redundancy_auto"`
+	DBBytes    int64    `json:"database_bytes"`
+	Warnings   []string `json:"warnings"`
+}
+
+func (a *app) satelliteStatusCommand() *cli.Command {
+	return &cli.Command{
+		Name: "status", Usage: "show how the satellite is",
+		UsageText: "storj satellite status\nstorj satellite status --json",
+		Flags:     adminFlags(jsonOutput()),
+		Action: func(c *cli.Context) error {
+			if _, err := arguments(c, 0, 0); err != nil {
+				return err
+			}
+			return a.withAdmin(c, func(ctx context.Context, adm admin.Admin) error {
+				s, err := adm.Status(ctx)
+				if err != nil {
+					return err
+				}
+				return a.showSatelliteStatus(c, s)
+			})
+		},
+	}
+}
+
+func (a *app) showSatelliteStatus(c *cli.Context, s *admin.Status) error {
+	if c.Bool(jsonFlag) {
+		warnings := s.Warnings
+		if warnings == nil {
+			warnings = []string{}
+		}
+		return a.printIndented(statusLine{
+			URL: s.Satellite.String(), Running: s.Running, Version: s.Version, UptimeSecs: int64(s.Uptime.Seconds()),
+			Projects: s.Projects, Buckets: s.Buckets, Objects: s.Objects, Segments: s.Segments, Bytes: s.Bytes,
+			Nodes: s.Nodes, Online: s.Online, Domains: s.Domains, Redundancy: s.Redundancy, Auto: s.Auto,
+			DBBytes: s.DBBytes, Warnings: warnings,
+		})
+	}
+	state := "not running"
+	if s.Running {
+		state = "running for " + screen.Span(s.Uptime) + ", version " + s.Version
+	}
+	redundancy := s.Redundancy
+	if s.Auto {
+		redundancy += " (auto)"
+	}
+	t := screen.NewTable(a.out)
+	t.Row("satellite", s.Satellite.String())
+	t.Row("state", state)
+	t.Row("nodes", fmt.Sprintf("%d online of %d, in %s", s.Online, s.Nodes, screen.Plural(s.Domains, "failure domain")))
+	t.Row("redundancy", redundancy+": any "+firstPart(s.Redundancy)+" pieces give a segment back")
+	t.Row("stored", fmt.Sprintf("%s in %s, %s, %s", screen.Bytes(s.Bytes), screen.Plural(s.Objects, "object"),
+		screen.Plural(s.Segments, "segment"), screen.Plural(s.Buckets, "bucket")))
+	t.Row("projects", fmt.Sprint(s.Projects))
+	t.Row("database", screen.Bytes(s.DBBytes))
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, warning := range s.Warnings {
+		a.warn("%s", warning)
+	}
+	return nil
+}
+
+// firstPart returns the number of pieces that are required.
+func firstPart(redundancy string) string {
+	for i, r := range redundancy {
+		if r == '/' {
+			return redundancy[:i]
+		}
+	}
+	return redundancy
+}
+
+// nodeLine is what nodes prints for each with --json.
+type nodeLine struct {
+	ID          string    `json:"id"`
+	Address     string    `json:"address"`
+	Online      bool      `json:"online"`
+	Domain      string    `json:"domain,omitempty"`
+	Version     string    `json:"version,omitempty"`
+	Capacity    int64     `json:"capacity"`
+	Used        int64     `json:"used"`
+	Free        int64     `json:"free"`
+	Joined      time.Time `json:"joined"`
+	LastContact time.Time `json:"last_contact"`
+}
+
+func (a *app) satelliteNodesCommand() *cli.Command {
+	return &cli.Command{
+		Name: "nodes", Usage: "show the nodes of the network",
+		UsageText: "storj satellite nodes\nstorj satellite nodes --json | jq '.[] | select(.online | not)'",
+		Flags:     adminFlags(jsonOutput()),
+		Action: func(c *cli.Context) error {
+			if _, err := arguments(c, 0, 0); err != nil {
+				return err
+			}
+			return a.withAdmin(c, func(ctx context.Context, adm admin.Admin) error {
+				nodes, err := adm.ListNodes(ctx)
+				if err != nil {
+					return err
+				}
+				return a.showNodes(c, nodes)
+			})
+		},
+	}
+}
+
+func (a *app) showNodes(c *cli.Context, nodes []admin.Node) error {
+	if c.Bool(jsonFlag) {
+		lines := make([]nodeLine, len(nodes))
+		for i, n := range nodes {
+			lines[i] = nodeLine{n.ID.String(), n.Address, n.Online, n.Domain, n.Version, n.Capacity, n.Used, n.Free, n.Joined.UTC(), n.LastContact.UTC()}
+		}
+		return a.printIndented(lines)
+	}
+	if len(nodes) == 0 {
+		a.errorLine("no node has joined; `storj satellite invite` prints a token for one")
+		return nil
+	}
+	t := screen.NewTable(a.out, "NODE", "STATE", "LAST CONTACT", "USED", "FREE", "CAPACITY", "DOMAIN", "VERSION", "ADDRESS")
+	for _, n := range nodes {
+		state := "offline"
+		if n.Online {
+			state = "online"
+		}
+		t.Row(n.ID.Short(), state, screen.Ago(n.LastContact, time.Now()), screen.Bytes(n.Used), screen.Bytes(n.Free),
+			screen.Bytes(n.Capacity), orDash(n.Domain), orDash(screen.Printable(n.Version)), n.Address)
+	}
+	return t.Flush()
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func (a *app) satelliteProjectCommand() *cli.Command {
+	return &cli.Command{
+		Name: "project", Usage: "make and list projects",
+		Subcommands: []*cli.Command{
+			{
+				Name: "create", Usage: "make a project", ArgsUsage: "NAME", UsageText: "storj satellite project create backup",
+				Flags: adminFlags(jsonOutput()), Action: a.projectCreate,
+			},
+			{
+				Name: "list", Aliases: []string{"ls"}, Usage: "show the projects", UsageText: "storj satellite project ls",
+				Flags: adminFlags(jsonOutput()), Action: a.projectList,
+			},
+		},
+	}
+}
+
+// projectLine is what project commands print with --json.
+type projectLine struct {
+	Name    string    `json:"name"`
+	ID      string    `json:"id"`
+	Created time.Time `json:"created"`
+}
+
+func (a *app) projectCreate(c *cli.Context) error {
+	args, err := arguments(c, 1, 1)
+	if err != nil {
+		return err
+	}
+	return a.withAdmin(c, func(ctx context.Context, adm admin.Admin) error {
+		p, err := adm.CreateProject(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		if c.Bool(jsonFlag) {
+			return a.printIndented(projectLine{p.Name, p.ID.String(), p.Created.UTC()})
+		}
+		a.printf("made project %s\n", screen.Printable(p.Name))
+		a.errorLine("next: storj satellite key create NAME --project %q", p.Name)
+		return nil
+	})
+}
+
+func (a *app) projectList(c *cli.Context) error {
+	if _, err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	return a.withAdmin(c, func(ctx context.Context, adm admin.Admin) error {
+		projects, err := adm.ListProjects(ctx)
+		if err != nil {
+			return err
+		}
+		if c.Bool(jsonFlag) {
+			lines := make([]projectLine, len(projects))
+			for i, p := range projects {
+				lines[i] = projectLine{p.Name, p.ID.String(), p.Created.UTC()}
+			}
+			return a.printIndented(lines)
+		}
+		t := screen.NewTable(a.out, "PROJECT", "CREATED", "ID")
+		for _, p := range projects {
+			t.Row(screen.Printable(p.Name), screen.Date(p.Created), p.ID.String())
+		}
+		return t.Flush()
+	})
+}
+
+func (a *app) satelliteKeyCommand() *cli.Command {
+	project := &cli.StringFlag{Name: "project", Usage: "`NAME` of the project; not needed when there is only one"}
+	return &cli.Command{
+		Name: "key", Usage: "make, list and revoke API keys",
+		Subcommands: []*cli.Command{
+			{
+				Name: "create", Usage: "make an API key and print it, once", ArgsUsage: "NAME",
+				UsageText: "storj satellite key create laptop > key.txt",
+				Flags:     adminFlags(project, jsonOutput()), Action: a.keyCreate,
+			},
+			{
+				Name: "list", Aliases: []string{"ls"}, Usage: "show the API keys of a project", UsageText: "storj satellite key ls",
+				Flags: adminFlags(project, jsonOutput()), Action: a.keyList,
+			},
+			{
+				Name: "revoke", Usage: "end an API key, and all accesses made from it", ArgsUsage: "NAME",
+				UsageText: "storj satellite key revoke laptop", Flags: adminFlags(project), Action: a.keyRevoke,
+			},
+		},
+	}
+}
+
+// keyLine is what key commands print with --json.
+type keyLine struct {
+	Name    string     `json:"name"`
+	Project string     `json:"project"`
+	Key     string     `json:"key,omitempty"` // of create alone
+	Created *time.Time `json:"created,omitempty"`
+	Revoked bool       `json:"revoked"`
+}
+
+// withProjectAdmin works on one project: the one named, or the only one.
+func (a *app) withProjectAdmin(c *cli.Context, work func(ctx context.Context, adm admin.Admin, project string) error) error {
+	return a.withAdmin(c, func(ctx context.Context, adm admin.Admin) error {
+		if project := c.String("project"); project != "" {
+			return work(ctx, adm, project)
+		}
+		projects, err := adm.ListProjects(ctx)
+		switch {
+		case err != nil:
+			return err
+		case len(projects) == 0:
+			return &hintError{metainfo.ErrProjectNotFound, "`storj satellite project create NAME` makes one."}
+		case len(projects) > 1:
+			return usageErrorf("there are %d projects: give --project NAME", len(projects))
+		}
+		return work(ctx, adm, projects[0].Name)
+	})
+}
+
+func (a *app) keyCreate(c *cli.Context) error {
+	args, err := arguments(c, 1, 1)
+	if err != nil {
+		return err
+	}
+	return a.withProjectAdmin(c, func(ctx context.Context, adm admin.Admin, project string) error {
+		key, err := adm.CreateAPIKey(ctx, project, args[0])
+		if err != nil {
+			return err
+		}
+		if c.Bool(jsonFlag) {
+			return a.printIndented(keyLine{Name: args[0], Project: project, Key: key})
+		}
+		a.printf("%s\n", key)
+		a.errorLine("This API key of project %s is not shown again. With it: storj access create", screen.Printable(project))
+		return nil
+	})
+}
+
+func (a *app) keyList(c *cli.Context) error {
+	if _, err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	return a.withProjectAdmin(c, func(ctx context.Context, adm admin.Admin, project string) error {
+		keys, err := adm.ListAPIKeys(ctx, project)
+		if err != nil {
+			return err
+		}
+		if c.Bool(jsonFlag) {
+			lines := make([]keyLine, len(keys))
+			for i, k := range keys {
+				created := k.Created.UTC()
+				lines[i] = keyLine{Name: k.Name, Project: project, Created: &created, Revoked: k.Revoked}
+			}
+			return a.printIndented(lines)
+		}
+		t := screen.NewTable(a.out, "API KEY", "CREATED", "STATE")
+		for _, k := range keys {
+			state := "valid"
+			if k.Revoked {
+				state = "revoked"
+			}
+			t.Row(screen.Printable(k.Name), screen.Date(k.Created), state)
+		}
+		return t.Flush()
+	})
+}
+
+func (a *app) keyRevoke(c *cli.Context) error {
+	args, err := arguments(c, 1, 1)
+	if err != nil {
+		return err
+	}
+	return a.withProjectAdmin(c, func(ctx context.Context, adm admin.Admin, project string) error {
+		err := adm.RevokeAPIKey(ctx, project, args[0])
+		if err == nil {
+			a.printf("revoked %s\n", screen.Printable(args[0]))
+		}
+		return err
+	})
+}

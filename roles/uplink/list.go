@@ -1,0 +1,184 @@
+package uplink
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"storj/ecenc/keys"
+	"storj/metainfo"
+)
+
+// ListOptions narrows a listing. The zero value, and nil, is the top level of the bucket.
+type ListOptions struct {
+	Prefix    string // keys that begin with it
+	Cursor    string // keys after this one, which an earlier listing with the same Prefix and Recursive gave
+	Recursive bool   // else keys with a further "/" behind Prefix are shown as one item, their common prefix
+	Custom    bool   // fill in Object.Custom: costs a decryption each
+}
+
+// List lists the objects of a bucket. Nothing is asked before the first Next.
+//
+// Order: that of encrypted keys, which is the same every time but not that of the alphabet; in buckets with plain names
+// the order of the bytes of the keys.
+func (p *Project) List(ctx context.Context, bucket string, opts *ListOptions) *ObjectIterator {
+	if opts == nil {
+		opts = &ListOptions{}
+	}
+	l := &listing{project: p, bucket: bucket, opts: *opts}
+	return &ObjectIterator{fetch: func() (page objectPage, err error) {
+		err = p.do(ctx, "list", func(ctx context.Context) error {
+			page, err = l.next(ctx)
+			return err
+		})
+		return page, err
+	}}
+}
+
+// ObjectIterator goes through objects, a page of the satellite at a time. For one goroutine.
+type ObjectIterator struct {
+	fetch  func() (objectPage, error)
+	page   objectPage
+	item   *Object
+	hidden int
+	ended  bool
+	err    error
+}
+
+// objectPage is a page of the satellite, decrypted.
+type objectPage struct {
+	objects []*Object
+	hidden  int
+	more    bool
+}
+
+// Next moves to the next object or prefix and says whether there is one. After false, Err tells why.
+func (it *ObjectIterator) Next() bool {
+	it.item = nil
+	for len(it.page.objects) == 0 && !it.ended {
+		it.page, it.err = it.fetch()
+		it.hidden += it.page.hidden
+		it.ended = !it.page.more || it.err != nil
+	}
+	if len(it.page.objects) == 0 {
+		return false
+	}
+	it.item, it.page.objects = it.page.objects[0], it.page.objects[1:]
+	return true
+}
+
+// Item returns the object that Next moved to; it belongs to the caller.
+func (it *ObjectIterator) Item() *Object { return it.item }
+
+// Err returns why the listing ended early, or nil.
+func (it *ObjectIterator) Err() error { return it.err }
+
+// Hidden returns how many objects of the pages read so far could not be shown, because their names or metadata do not
+// decrypt: they were stored with another passphrase. A listing that shows nothing and hides some has been opened with
+// the wrong one.
+func (it *ObjectIterator) Hidden() int { return it.hidden }
+
+// listing is where a listing stands.
+type listing struct {
+	project *Project
+	bucket  string
+	opts    ListOptions
+	keys    *keys.Access
+	lister  *keys.Lister
+	dir     string // opts.Prefix up to its last "/"
+	cursor  []byte // encrypted, relative to the lister's prefix
+}
+
+// start prepares the keys. Errors: those of locate, ErrInvalid for a cursor outside the prefix.
+func (l *listing) start(ctx context.Context) (err error) {
+	if err := metainfo.CheckBucketName(l.bucket); err != nil {
+		return err
+	}
+	if l.keys, err = l.project.keysOf(ctx, l.bucket); err != nil {
+		return err
+	}
+	lister, err := keys.NewLister(l.keys, l.bucket, l.opts.Prefix)
+	if err != nil {
+		return err
+	}
+	l.dir = strings.TrimSuffix(l.opts.Prefix, lister.Filter())
+	if l.opts.Cursor != "" {
+		if l.cursor, err = l.encryptCursor(lister.EncryptedPrefix()); err != nil {
+			return err
+		}
+	}
+	l.lister = lister
+	return nil
+}
+
+// encryptCursor returns the cursor as the satellite gave it: relative to the prefix, and a common prefix with its "/".
+func (l *listing) encryptCursor(prefix []byte) ([]byte, error) {
+	if !strings.HasPrefix(l.opts.Cursor, l.dir) {
+		return nil, fmt.Errorf("%w: cursor outside the prefix", ErrInvalid)
+	}
+	var encrypted []byte
+	var err error
+	if strings.HasSuffix(l.opts.Cursor, "/") && !l.opts.Recursive && l.opts.Cursor != l.dir {
+		encrypted, _, err = l.keys.EncryptPrefix(l.bucket, l.opts.Cursor)
+	} else {
+		encrypted, err = l.keys.EncryptPath(l.bucket, l.opts.Cursor)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return encrypted[len(prefix):], nil
+}
+
+func (l *listing) next(ctx context.Context) (objectPage, error) {
+	if l.lister == nil {
+		if err := l.start(ctx); err != nil {
+			return objectPage{}, err
+		}
+	}
+	req := &metainfo.ListObjectsRequest{
+		Auth: l.project.auth(), Bucket: l.bucket, Prefix: l.lister.EncryptedPrefix(), Cursor: l.cursor,
+		Recursive: l.opts.Recursive, Metadata: l.opts.Custom,
+	}
+	list, err := call(ctx, l.project.standalone(), l.project.meta.ListObjects, req)
+	if err != nil {
+		return objectPage{}, l.project.found(l.bucket, err)
+	}
+	page := objectPage{more: list.More, objects: make([]*Object, 0, len(list.Items))}
+	if list.More && len(list.Items) == 0 {
+		return objectPage{}, fmt.Errorf("%w: empty page with more behind it", ErrInternal)
+	}
+	for i := range list.Items {
+		l.add(&page, &list.Items[i])
+	}
+	if len(list.Items) > 0 {
+		l.cursor = list.Items[len(list.Items)-1].Object.Key
+	}
+	return page, nil
+}
+
+// add decrypts an item into the page, if it is one of those asked for.
+func (l *listing) add(page *objectPage, item *metainfo.ListItem) {
+	name, err := l.lister.DecryptName(item.Object.Key)
+	if err != nil {
+		page.hidden++
+		return
+	}
+	key := l.dir + name
+	if !strings.HasPrefix(key, l.opts.Prefix) || key == l.opts.Cursor {
+		return // a plain name that is all of the prefix has an empty cursor, and comes again
+	}
+	switch {
+	case item.Prefix:
+		page.objects = append(page.objects, &Object{Key: key, IsPrefix: true})
+	case !l.opts.Custom:
+		page.objects = append(page.objects, systemOf(&item.Object, key))
+	default:
+		t := target{bucket: l.bucket, key: key, keys: l.keys}
+		o, err := t.open(&item.Object)
+		if err != nil {
+			page.hidden++
+			return
+		}
+		page.objects = append(page.objects, o.object(key))
+	}
+}
