@@ -119,7 +119,8 @@ func writeFile(t *testing.T, text string) string {
 func TestLoadOrder(t *testing.T) {
 	t.Parallel()
 	path := writeFile(t, "parallel: 5\nmemory: 2GiB\nlog-level: debug\n")
-	env := []string{"STORJ_MEMORY=3GiB", "STORJ_LOG_LEVEL=error", "STORJ_NODE_CAPACITY=nonsense", "PARALLEL=9", "STORJ_PARALEL=9", "odd"}
+	env := []string{"STORJ_MEMORY=3GiB", "STORJ_LOG_LEVEL=error", "STORJ_NODE_CAPACITY=nonsense", "PARALLEL=9", "STORJ_PARALEL=9", "odd",
+		"STORJ_JOIN=x", "STORJ_SERVICE_HOST=x", "STORJ_PORT=tcp://x"}
 	var c Client
 	report, err := Load(&c, path, env, map[string]string{"log-level": "trace"})
 	if err != nil {

@@ -153,19 +153,21 @@ func (l *loader) suggestion(name string) string {
 }
 
 func (l *loader) environment(environ []string) {
-	names := make(map[string]string, len(l.settings)) // environment to setting
+	prefix := envPrefix(l.role)
+	names := make(map[string]string, len(l.settings)) // environment, without the prefix, to setting
 	for _, s := range l.settings {
-		names[EnvName(l.role, s.Name)] = s.Name
+		names[strings.TrimPrefix(EnvName(l.role, s.Name), prefix)] = s.Name
 	}
 	for _, entry := range environ {
-		name, value, ok := strings.Cut(entry, "=")
-		if !ok || !strings.HasPrefix(name, envPrefix(l.role)) {
+		variable, value, ok := strings.Cut(entry, "=")
+		name, ours := strings.CutPrefix(variable, prefix)
+		if !ok || !ours {
 			continue
 		}
 		if setting, known := names[name]; known {
-			l.give(given{name: setting, text: value, source: FromEnv, origin: name})
+			l.give(given{name: setting, text: value, source: FromEnv, origin: variable})
 		} else if near := nearest(name, slices.Sorted(maps.Keys(names))); near != "" {
-			l.report.Warnings = append(l.report.Warnings, fmt.Sprintf("%s is not known: did you mean %s?", name, near))
+			l.report.Warnings = append(l.report.Warnings, fmt.Sprintf("%s is not known: did you mean %s?", variable, prefix+near))
 		}
 	}
 }

@@ -72,7 +72,8 @@ func spawn(t *testing.T, opts devnet.SpawnOptions) *procs {
 		}
 		if t.Failed() {
 			for _, process := range append([]*devnet.Process{p.Satellite}, p.Nodes...) {
-				t.Logf("end of the log of %s:\n%s", process.Name, process.LastLog())
+				log := process.LastLog()
+				t.Logf("%s: ...%s", process.Name, log[max(0, len(log)-500):])
 			}
 		}
 	})

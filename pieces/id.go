@@ -1,7 +1,6 @@
 package pieces
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
@@ -24,11 +23,10 @@ func NewPieceID() (id PieceID) {
 // Derive returns the ID of piece number on node: HMAC-SHA256(root, NodeID | number). Nodes cannot tell which of their
 // pieces belong together.
 func (id PieceID) Derive(node netx.NodeID, number int) (derived PieceID) {
-	mac := hmac.New(sha256.New, id[:])
-	mac.Write(node[:])
-	mac.Write(binary.BigEndian.AppendUint32(nil, uint32(number)))
-	mac.Sum(derived[:0])
-	return derived
+	var body [36]byte
+	copy(body[:], node[:])
+	binary.BigEndian.PutUint32(body[32:], uint32(number))
+	return hmacSHA256(id, "", body[:])
 }
 
 var idText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)

@@ -3,6 +3,8 @@ package pieces
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
@@ -192,6 +194,18 @@ func TestErrorsHaveTheirOwnReasons(t *testing.T) {
 		code, reason := netx.Classify(e)
 		if back := netx.FromWire(code, reason, Errors(), netx.Errors()); back != error(e) {
 			t.Errorf("%q comes back from the wire as %q", e, back)
+		}
+	}
+}
+
+func TestHMACIsThatOfTheStandardLibrary(t *testing.T) {
+	for size := range 1200 {
+		body := bytes.Repeat([]byte{byte(size)}, size)
+		mac := hmac.New(sha256.New, bytes.Repeat([]byte{7}, 32))
+		mac.Write([]byte("purpose"))
+		mac.Write(body)
+		if got := hmacSHA256(filled[ecenc.Key](7), "purpose", body); !bytes.Equal(got[:], mac.Sum(nil)) {
+			t.Fatalf("%d bytes: %x, want %x", size, got, mac.Sum(nil))
 		}
 	}
 }

@@ -151,7 +151,7 @@ func (d *dir) moveBatch(from source, batch []record) (err error) {
 	if err := f.Sync(); err != nil {
 		return d.failed(errors.Join(diskErr("sync log", err), d.rollback(target, f)))
 	}
-	return d.enterMoves(target, pos, moves)
+	return d.enterMoves(target, f, pos, moves)
 }
 
 // copyRecord writes a record again, under the mark of another log.
@@ -194,31 +194,30 @@ type owner struct {
 	trashed   uint32
 }
 
+// plan is what a batch of moves means for the journal and the index.
+type plan struct {
+	steps  []step
+	trash  map[owner][]item       // copies of pieces in the trash
+	dead   map[netx.NodeID][]item // old records, and copies of what was deleted meanwhile
+	copies map[netx.NodeID][]item // all new records
+}
+
 // enterMoves journals a batch and changes the entries. No flush comes between the two: an index that knew the one and
 // not the other would be wrong after a crash.
-func (d *dir) enterMoves(target *logFile, end int64, moves []move) error {
+func (d *dir) enterMoves(target *logFile, f File, end int64, moves []move) error {
 	d.mutMu.Lock()
 	defer d.mutMu.Unlock()
-	steps, trash, dead, err := d.planMoves(moves)
+	p, err := d.planMoves(moves)
 	if err != nil {
-		return err
+		return errors.Join(err, d.rollback(target, f))
 	}
 	d.flushMu.Lock()
 	defer d.flushMu.Unlock()
-	for o, items := range trash {
-		err = errors.Join(err, d.journal(kindTrash, o.satellite, o.trashed, items, func() {}))
-	}
-	gone := map[netx.NodeID]bool{}
-	for satellite, items := range dead {
-		if err == nil {
-			err = d.journal(kindDelete, satellite, toSeconds(d.now()), items, func() {})
-			gone[satellite] = err == nil
-		}
-	}
+	gone, err := d.journalMoves(p)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.advance(target, end)
-	for _, s := range steps {
+	for _, s := range p.steps {
 		if gone[s.key.satellite] {
 			d.apply(s.key, s.old, s.now)
 		}
@@ -226,29 +225,55 @@ func (d *dir) enterMoves(target *logFile, end int64, moves []move) error {
 	return err
 }
 
+// journalMoves returns the satellites whose old records are now dead. The copies of the others are declared garbage; if
+// that fails too, the directory is given up, and the next Open does it.
+func (d *dir) journalMoves(p plan) (gone map[netx.NodeID]bool, err error) {
+	for o, items := range p.trash {
+		err = errors.Join(err, d.journal(kindTrash, o.satellite, o.trashed, items, func() {}))
+	}
+	now := toSeconds(d.now())
+	gone = map[netx.NodeID]bool{}
+	for satellite, items := range p.dead {
+		if err == nil {
+			err = d.journal(kindDelete, satellite, now, items, func() {})
+			gone[satellite] = err == nil
+		}
+	}
+	for satellite, items := range p.copies {
+		if gone[satellite] {
+			continue
+		}
+		if again := d.journal(kindDelete, satellite, now, items, func() {}); again != nil {
+			d.giveUp(again)
+		}
+	}
+	return gone, err
+}
+
 // planMoves decides for each copy whether the piece is still there: then the old record dies, else the new one.
-func (d *dir) planMoves(moves []move) (steps []step, trash map[owner][]item, dead map[netx.NodeID][]item, err error) {
-	trash, dead = map[owner][]item{}, map[netx.NodeID][]item{}
+func (d *dir) planMoves(moves []move) (plan, error) {
+	p := plan{trash: map[owner][]item{}, dead: map[netx.NodeID][]item{}, copies: map[netx.NodeID][]item{}}
 	for _, m := range moves {
 		old, found, err := d.lookup(m.key)
 		if err != nil {
-			return nil, nil, nil, err
+			return p, err
 		}
-		sat := m.key.satellite
+		sat, from, to := m.key.satellite, item{m.key.piece, m.from}, item{m.key.piece, m.to}
+		p.copies[sat] = append(p.copies[sat], to)
 		if !found || old.at != m.from {
-			dead[sat] = append(dead[sat], item{m.key.piece, m.to})
+			p.dead[sat] = append(p.dead[sat], to)
 			continue
 		}
 		now := old
 		now.at = m.to
-		steps = append(steps, step{m.key, &old, &now})
-		dead[sat] = append(dead[sat], item{m.key.piece, m.from})
+		p.steps = append(p.steps, step{m.key, &old, &now})
+		p.dead[sat] = append(p.dead[sat], from)
 		if old.trashed != 0 {
 			o := owner{sat, old.trashed}
-			trash[o] = append(trash[o], item{m.key.piece, m.to})
+			p.trash[o] = append(p.trash[o], to)
 		}
 	}
-	return steps, trash, dead, nil
+	return p, nil
 }
 
 // The items of a batch fit one mutation record.

@@ -36,6 +36,7 @@ type dir struct {
 	reserve  int64
 	noSync   bool
 	logSize  int64
+	fastIdx  bool
 	id       storeID
 	fs       FS
 	now      func() time.Time
@@ -74,7 +75,7 @@ type dir struct {
 
 func newDir(spec Dir, opts Options) *dir {
 	return &dir{
-		path: spec.Path, capacity: spec.Capacity, noSync: opts.NoSync, logSize: opts.logSize, fs: opts.FS, now: opts.Now,
+		path: spec.Path, capacity: spec.Capacity, noSync: opts.NoSync, logSize: opts.logSize, fastIdx: opts.fastIndex, fs: opts.FS, now: opts.Now,
 		log:     opts.Log.With().Str("dir", spec.Path).Logger(),
 		buffers: newBuffers(), leases: make(chan struct{}, maxLeases),
 		logs: map[uint32]*logFile{}, spare: map[class][]*logFile{}, queues: map[class]*queue{}, nextLog: 1,

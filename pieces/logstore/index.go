@@ -43,7 +43,9 @@ func (d *dir) openIndex() (rebuild bool, err error) {
 			err = fmt.Errorf("%w: %v", errIndex, r)
 		}
 	}()
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 5 * time.Second, FreelistType: bbolt.FreelistMapType})
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: 5 * time.Second, FreelistType: bbolt.FreelistMapType, NoSync: d.fastIdx,
+	})
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", errIndex, err)
 	}

@@ -60,7 +60,8 @@ type Options struct {
 	FS           FS               // nil: the real disk
 	Now          func() time.Time // nil: time.Now
 
-	logSize int64 // tests: bytes at which a log is sealed; 0: maxLogSize
+	logSize   int64 // tests: bytes at which a log is sealed; 0: maxLogSize
+	fastIndex bool  // tests: the index is not synced
 }
 
 func (o Options) withDefaults() Options {

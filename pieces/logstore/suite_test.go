@@ -73,10 +73,10 @@ func (v variant) subject() storetest.Subject {
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	small := func(o *logstore.Options) { o.SetLogSize(300_000) }
+	small := func(o *logstore.Options) { o.SetLogSize(300_000); o.SkipSyncs() }
 	variants := []variant{
 		{name: "plain", dirs: 1},
-		{name: "not synced", dirs: 1, vary: func(o *logstore.Options) { o.NoSync = true }},
+		{name: "not synced", dirs: 1, vary: func(o *logstore.Options) { o.NoSync = true; o.SkipSyncs() }},
 		{name: "three directories", dirs: 3, vary: small},
 		{name: "index lost", dirs: 1, vary: small, between: loseIndex},
 		{name: "index old", dirs: 1, vary: small, between: oldIndex},

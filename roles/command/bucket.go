@@ -105,7 +105,7 @@ func objectArguments(c *cli.Context, least, most int) ([]location.Location, erro
 // each does work for each place. The error of a single one is returned as it is; those of several are shown as they come.
 func (a *app) each(ctx context.Context, noun string, places []location.Location, work func(location.Location) error) error {
 	if len(places) == 1 {
-		return work(places[0])
+		return at(places[0], work(places[0]))
 	}
 	tally := newTally(noun)
 	for _, place := range places {
@@ -114,7 +114,7 @@ func (a *app) each(ctx context.Context, noun string, places []location.Location,
 			return context.Cause(ctx)
 		}
 		if tally.count(err); err != nil {
-			a.errorLine("%s %s: %v", a.errStyle.Red("storj:"), screen.Printable(place.String()), err)
+			a.showError(at(place, err))
 		}
 	}
 	return tally.result(nil)

@@ -92,8 +92,6 @@ func (a *app) commands() []*cli.Command {
 		a.benchCommand(),
 		a.satelliteCommand(),
 		a.nodeCommand(),
-		a.demoCommand(),
-		a.benchCommand(),
 		a.versionCommand(),
 		a.completionCommand(),
 		a.helpCommand(),

@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -139,7 +138,7 @@ func (a *app) transfer(ctx context.Context, p *uplink.Project, c *cli.Context, o
 		if summary.Done > 0 && !summary.Single {
 			a.errorLine("%s done before that", screen.Plural(summary.Done, "item"))
 		}
-		return a.explainTransfer(err)
+		return err
 	}
 	if opts.Progress != nil && !opts.DryRun {
 		span := time.Since(started)
@@ -147,13 +146,6 @@ func (a *app) transfer(ctx context.Context, p *uplink.Project, c *cli.Context, o
 			screen.Rate(summary.Bytes, span))
 	}
 	return tally.result(a.hiddenNames(summary.Hidden, summary.Done+summary.Skipped+summary.Failed))
-}
-
-func (a *app) explainTransfer(err error) error {
-	if errors.Is(err, transfer.ErrPlace) || errors.Is(err, transfer.ErrIsDirectory) {
-		return usageError(err.Error())
-	}
-	return err
 }
 
 // transferLine is what --json prints for each item.
@@ -169,7 +161,7 @@ type transferLine struct {
 
 func (a *app) showResult(c *cli.Context, r transfer.Result, stdoutTaken bool) {
 	if r.Err != nil {
-		a.showError(fmt.Errorf("%s %s: %w", r.Op, screen.Printable(r.From.String()), r.Err))
+		a.showError(&transfer.ItemError{Item: r.Item, Err: r.Err})
 	}
 	if stdoutTaken || c.Bool("quiet") {
 		return
@@ -179,7 +171,7 @@ func (a *app) showResult(c *cli.Context, r transfer.Result, stdoutTaken bool) {
 			Op: r.Op, From: r.From.String(), To: r.To.String(), Bytes: r.Bytes, Skipped: r.Skipped, DryRun: c.Bool("dry-run"),
 		}
 		if r.Err != nil {
-			line.Error = r.Err.Error()
+			line.Error = explain(r.Err)
 		}
 		_ = a.printJSON(line) // an error of the output comes again when it is flushed
 	} else if r.Err == nil {

@@ -16,6 +16,7 @@ import (
 	"storj/roles/command/accesses"
 	"storj/roles/command/location"
 	"storj/roles/command/screen"
+	"storj/roles/command/transfer"
 	"storj/roles/satellite/placement"
 	"storj/roles/storagenode"
 	"storj/roles/uplink"
@@ -69,9 +70,55 @@ type hintError struct {
 	hint string
 }
 
-func (e *hintError) Error() string { return e.err.Error() }
+func (e *hintError) Error() string { return explain(e.err) }
 
 func (e *hintError) Unwrap() error { return e.err }
+
+// errMissing is returned for what is not there and is neither object nor file.
+var errMissing = errors.New("not found")
+
+// atError is an error about a place, which is shown in front of it.
+type atError struct {
+	place string
+	err   error
+}
+
+// at returns err as an error about a place, or nil.
+func at(place fmt.Stringer, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &atError{screen.Printable(place.String()), err}
+}
+
+func (e *atError) Error() string { return e.place + ": " + explain(e.err) }
+
+func (e *atError) Unwrap() error { return e.err }
+
+// explain returns the text of an error as people see it: without the way that it came where its kind says it all.
+func explain(err error) string {
+	switch e := err.(type) { // the outermost alone: what wraps these says more
+	case *atError, *partialError, *hiddenError, *hintError, usageError:
+		return e.Error()
+	case *transfer.ItemError:
+		return fmt.Sprintf("%s %s: %s", e.Item.Op, screen.Printable(itemPlaces(e.Item)), explain(e.Err))
+	case *fs.PathError:
+		return e.Path + ": " + e.Err.Error()
+	}
+	for _, v := range verdicts() {
+		if v.plain && errors.Is(err, v.kind) {
+			return v.kind.Error()
+		}
+	}
+	return err.Error()
+}
+
+func itemPlaces(i transfer.Item) string {
+	if i.To.String() == "" || i.To.Std {
+		return i.From.String()
+	}
+	return i.From.String() + " -> " + i.To.String()
+}
 
 // partialError says that some of several items failed; each was reported when it did.
 type partialError struct {
@@ -98,52 +145,59 @@ type verdict struct {
 	kind   error
 	status int
 	hint   string // what to do; may be empty
+	plain  bool   // the text of kind says it all: where the error came from is of no interest
 }
 
 // verdicts is the table from kinds of errors to what is told of them. The first match wins.
 func verdicts() []verdict {
 	return []verdict{
-		{context.Canceled, exitInterrupted, ""},
-		{location.ErrSyntax, exitUsage, "Write sj://BUCKET/KEY for what is stored, a path for local files, - for standard input or output."},
-		{config.ErrConfig, exitUsage, ""},
-		{config.ErrValue, exitUsage, ""},
-		{config.ErrNoHome, exitUsage, ""},
-		{accesses.ErrNone, exitNotFound, "Make one with `storj access create`, import one with `storj access import NAME FILE`, or try everything on this machine with `storj up`."},
-		{accesses.ErrNotFound, exitNotFound, "`storj access list` shows the saved ones."},
-		{accesses.ErrExists, exitExists, "Give --force to replace it, or choose another --name."},
-		{accesses.ErrName, exitUsage, ""},
-		{storagenode.ErrNotRunning, exitUnavailable, "`storj node run` starts it."},
-		{storagenode.ErrNoSatellite, exitUsage, ""},
-		{kv.ErrLocked, exitUnavailable, "Another process has it open; end that first."},
-		{placement.ErrProfile, exitUsage, ""},
-		{identity.ErrExposed, exitDenied, ""},
-		{metainfo.ErrProjectNotFound, exitNotFound, "`storj satellite project ls` shows the projects."},
-		{metainfo.ErrKeyNotFound, exitNotFound, "`storj satellite key ls` shows the keys."},
-		{uplink.ErrAccessInvalid, exitDenied, "Copy the whole text again; `storj access inspect` tells what is in a grant."},
-		{uplink.ErrAPIKeyInvalid, exitDenied, "The API key was revoked or is of another satellite. The satellite's owner makes a new one: `storj satellite key create`."},
-		{uplink.ErrPermissionDenied, exitDenied, "`storj access inspect` shows what this access opens, `storj access list` what others there are."},
-		{uplink.ErrWrongPassphrase, exitCorrupt, "The passphrase of this access is probably not the one that the data was stored with. `storj access list` shows the saved accesses; `storj access create` makes one with another passphrase."},
-		{uplink.ErrCorrupt, exitCorrupt, "What is stored was altered. Try again: the nodes concerned are known now; if it stays so, restore the object from a copy."},
-		{uplink.ErrTooManyRequests, exitUnavailable, "Try again in a minute, or lower --parallel."},
-		{uplink.ErrLimitExceeded, exitUnavailable, "Free space or ask the satellite's owner for more."},
-		{uplink.ErrBucketNameInvalid, exitUsage, "A bucket name is 3 to 63 lower-case letters, digits, dots and hyphens, and begins and ends with a letter or digit."},
-		{uplink.ErrBucketNotFound, exitNotFound, "`storj ls` shows the buckets, `storj mb sj://BUCKET` makes one."},
-		{uplink.ErrBucketExists, exitExists, ""},
-		{uplink.ErrBucketNotEmpty, exitExists, "`storj rb --force` deletes it with all that is in it."},
-		{uplink.ErrObjectKeyInvalid, exitUsage, ""},
-		{uplink.ErrObjectNotFound, exitNotFound, "`storj ls` shows what is there; for a prefix give -r."},
-		{uplink.ErrObjectExists, exitExists, ""},
-		{uplink.ErrObjectChanged, exitExists, "Try again."},
-		{uplink.ErrMetadataInvalid, exitUsage, ""},
-		{uplink.ErrRangeInvalid, exitUsage, ""},
-		{uplink.ErrInvalid, exitUsage, ""},
-		{uplink.ErrUnavailable, exitUnavailable, "Is the satellite running, and its address right? `storj access inspect` shows it."},
-		{context.DeadlineExceeded, exitUnavailable, ""},
-		{fs.ErrNotExist, exitNotFound, ""},
-		{fs.ErrPermission, exitDenied, ""},
-		{fs.ErrExist, exitExists, ""},
-		{syscall.ENOSPC, exitUnavailable, "The disk is full."},
-		{location.ErrUnsafeName, exitUsage, ""},
+		{context.Canceled, exitInterrupted, "", false},
+		{transfer.ErrPlace, exitUsage, "", false},
+		{transfer.ErrIsDirectory, exitUsage, "", false},
+		{transfer.ErrExists, exitExists, "", false},
+		{location.ErrSyntax, exitUsage, "Write sj://BUCKET/KEY for what is stored, a path for local files, - for standard input or output.", false},
+		{config.ErrConfig, exitUsage, "", false},
+		{config.ErrValue, exitUsage, "", false},
+		{config.ErrNoHome, exitUsage, "", false},
+		{accesses.ErrNone, exitNotFound, "Make one with `storj access create`, import one with `storj access import NAME FILE`, or try everything on this machine with `storj up`.", false},
+		{accesses.ErrNotFound, exitNotFound, "`storj access list` shows the saved ones.", false},
+		{accesses.ErrExists, exitExists, "Give --force to replace it, or choose another --name.", false},
+		{accesses.ErrName, exitUsage, "", false},
+		{storagenode.ErrNotRunning, exitUnavailable, "`storj node run` starts it.", false},
+		{storagenode.ErrNoSatellite, exitUsage, "", false},
+		{kv.ErrLocked, exitUnavailable, "Another process has it open; end that first.", false},
+		{placement.ErrProfile, exitUsage, "", false},
+		{identity.ErrExposed, exitDenied, "", false},
+		{metainfo.ErrProjectNotFound, exitNotFound, "`storj satellite project ls` shows the projects.", true},
+		{metainfo.ErrKeyNotFound, exitNotFound, "`storj satellite key ls` shows the keys.", true},
+		{uplink.ErrAccessInvalid, exitDenied, "Copy the whole text again; `storj access inspect` tells what is in a grant.", false},
+		{uplink.ErrAPIKeyInvalid, exitDenied, "The API key was revoked or is of another satellite. The satellite's owner makes a new one: `storj satellite key create`.", true},
+		{uplink.ErrPermissionDenied, exitDenied, "`storj access inspect` shows what this access opens, `storj access list` what others there are.", true},
+		{uplink.ErrWrongPassphrase, exitCorrupt, "The passphrase of this access is probably not the one that the data was stored with. `storj access list` shows the saved accesses; `storj access create` makes one with another passphrase.", true},
+		{uplink.ErrCorrupt, exitCorrupt, "What is stored was altered. Try again: the nodes concerned are known now; if it stays so, restore the object from a copy.", false},
+		{uplink.ErrTooManyRequests, exitUnavailable, "Try again in a minute, or lower --parallel.", true},
+		{uplink.ErrLimitExceeded, exitUnavailable, "Free space or ask the satellite's owner for more.", false},
+		{uplink.ErrBucketNameInvalid, exitUsage, "A bucket name is 3 to 63 lower-case letters, digits, dots and hyphens, and begins and ends with a letter or digit.", false},
+		{uplink.ErrBucketNotFound, exitNotFound, "`storj ls` shows the buckets, `storj mb sj://BUCKET` makes one.", true},
+		{uplink.ErrBucketExists, exitExists, "", true},
+		{uplink.ErrBucketNotEmpty, exitExists, "`storj rb --force` deletes it with all that is in it.", true},
+		{uplink.ErrObjectKeyInvalid, exitUsage, "", false},
+		{uplink.ErrObjectNotFound, exitNotFound, "`storj ls` shows what is there; for a prefix give -r.", true},
+		{uplink.ErrObjectExists, exitExists, "", false},
+		{uplink.ErrObjectChanged, exitExists, "Try again.", true},
+		{uplink.ErrMetadataInvalid, exitUsage, "", false},
+		{uplink.ErrRangeInvalid, exitUsage, "", true},
+		{uplink.ErrInvalid, exitUsage, "", false},
+		{uplink.ErrUnavailable, exitUnavailable, "Is the satellite running, and its address right? `storj access inspect` shows it.", false},
+		{context.DeadlineExceeded, exitUnavailable, "", false},
+		{errMissing, exitNotFound, "", false},
+		{metainfo.ErrProjectExists, exitExists, "", true},
+		{metainfo.ErrKeyExists, exitExists, "", true},
+		{fs.ErrNotExist, exitNotFound, "", false},
+		{fs.ErrPermission, exitDenied, "", false},
+		{fs.ErrExist, exitExists, "", false},
+		{syscall.ENOSPC, exitUnavailable, "The disk is full.", false},
+		{location.ErrUnsafeName, exitUsage, "", false},
 	}
 }
 
@@ -208,6 +262,6 @@ func (a *app) report(err error) int {
 
 // showError writes the one line that an error is.
 func (a *app) showError(err error) {
-	text := strings.TrimRight(err.Error(), "\n")
+	text := strings.TrimRight(explain(err), "\n")
 	a.errorLine("%s %s", a.errStyle.Red("storj:"), text)
 }

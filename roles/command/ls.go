@@ -96,7 +96,7 @@ func (a *app) lsObjects(ctx context.Context, c *cli.Context, p *uplink.Project, 
 		kept = append(kept, it.Item())
 	}
 	if it.Err() != nil {
-		return it.Err()
+		return at(place, it.Err())
 	}
 	slices.SortFunc(kept, func(x, y *uplink.Object) int { return cmp.Compare(x.Key, y.Key) })
 	if err := a.showObjects(c, place, kept); err != nil {

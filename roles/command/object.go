@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -157,7 +158,7 @@ func (a *app) duAction(c *cli.Context) error {
 		total := &usage{Place: place.String()}
 		hidden, err := a.measure(ctx, p, place, lines, total)
 		if err != nil {
-			return err
+			return at(place, err)
 		}
 		if c.Bool("summary") {
 			clear(lines)
@@ -266,7 +267,7 @@ func (a *app) metaGet(c *cli.Context) error {
 	return a.withProject(c, func(ctx context.Context, p *uplink.Project) error {
 		o, err := p.Stat(ctx, place.Bucket, place.Key)
 		if err != nil {
-			return err
+			return at(place, err)
 		}
 		if len(args) == 1 {
 			if o.Custom == nil {
@@ -276,7 +277,7 @@ func (a *app) metaGet(c *cli.Context) error {
 		}
 		value, ok := o.Custom[args[1]]
 		if !ok {
-			return &hintError{uplink.ErrObjectNotFound, "The object has no metadata of this name; `storj meta get` without a name shows all."}
+			return fmt.Errorf("metadata %q of %s: %w", args[1], screen.Printable(place.String()), errMissing)
 		}
 		a.printf("%s\n", value)
 		return nil
@@ -309,7 +310,7 @@ func (a *app) metaSet(c *cli.Context) error {
 		if !c.Bool("replace") {
 			o, err := p.Stat(ctx, place.Bucket, place.Key)
 			if err != nil {
-				return err
+				return at(place, err)
 			}
 			maps.Copy(metadata, o.Custom)
 		}
@@ -318,6 +319,6 @@ func (a *app) metaSet(c *cli.Context) error {
 				delete(metadata, key)
 			}
 		}
-		return p.UpdateMetadata(ctx, place.Bucket, place.Key, metadata)
+		return at(place, p.UpdateMetadata(ctx, place.Bucket, place.Key, metadata))
 	})
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/urfave/cli/v2"
@@ -115,7 +116,7 @@ func (r *remover) removeAll(ctx context.Context, place location.Location) error 
 		return it.Err()
 	}
 	if found == 0 && it.Hidden() == 0 && place.Key != "" {
-		return uplink.ErrObjectNotFound
+		return fmt.Errorf("%w: nothing lies under it", errMissing)
 	}
 	return r.a.hiddenNames(it.Hidden(), found)
 }

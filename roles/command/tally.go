@@ -56,5 +56,5 @@ func (a *app) hiddenNames(hidden int, seen int64) error {
 
 // isNotFound says whether something is simply not there.
 func isNotFound(err error) bool {
-	return errors.Is(err, uplink.ErrObjectNotFound) || errors.Is(err, uplink.ErrBucketNotFound)
+	return errors.Is(err, uplink.ErrObjectNotFound) || errors.Is(err, uplink.ErrBucketNotFound) || errors.Is(err, errMissing)
 }

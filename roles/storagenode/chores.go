@@ -2,9 +2,11 @@ package storagenode
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"storj/pieces"
 	"storj/roles/lifecycle"
 )
 
@@ -18,14 +20,16 @@ const (
 	choreJitter = 0.1
 )
 
+// ErrNoDisk is returned by Run when the last directory failed.
+var ErrNoDisk = errors.New("no storage directory serves any more")
+
 // addChores adds what is done at intervals.
 func (n *Node) addChores() {
 	opts := lifecycle.LoopOptions{Log: n.opts.Log, Jitter: choreJitter}
 	n.group.Add("trash", lifecycle.NewLoop("trash", trashEvery, n.emptyTrash, opts))
 	opts.AtOnce = true
 	n.group.Add("expire", lifecycle.NewLoop("expire", expireEvery, n.deleteExpired, opts))
-	watch := diskWatch{node: n, faults: make(map[string]string)}
-	n.group.Add("disks", lifecycle.NewLoop("disks", disksEvery, watch.look, opts))
+	n.group.Add("disks", lifecycle.Func(n.runDisks))
 }
 
 func (n *Node) emptyTrash(ctx context.Context) error {
@@ -55,26 +59,55 @@ func (n *Node) deleteExpired(ctx context.Context) error {
 	return nil
 }
 
-// diskWatch logs what becomes of the store's directories and has satellites told. It is used by one loop.
+// runDisks looks at the store's directories until ctx ends, or until none of them serves any more: that error.
+func (n *Node) runDisks(ctx context.Context) error {
+	ticker := time.NewTicker(disksEvery)
+	defer ticker.Stop()
+	watch := diskWatch{node: n, faults: make(map[string]string)}
+	for {
+		if err := watch.look(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// diskWatch logs what becomes of directories and has satellites told. One goroutine uses it.
 type diskWatch struct {
 	node   *Node
 	faults map[string]string // by path, as last seen
 }
 
-func (w *diskWatch) look(context.Context) error {
-	for _, dir := range w.node.store.Space().Dirs {
+func (w *diskWatch) look() error {
+	dirs := w.node.store.Space().Dirs
+	failed := 0
+	for _, dir := range dirs {
+		if dir.Fault != "" {
+			failed++
+		}
 		if w.faults[dir.Path] == dir.Fault {
 			continue
 		}
 		w.faults[dir.Path] = dir.Fault
-		if dir.Fault == "" {
-			w.node.log.Info().Str("path", dir.Path).Msg("storage directory is back")
-		} else {
-			w.node.log.Error().Str("path", dir.Path).Str("fault", dir.Fault).
-				Str("hint", "is the disk mounted? Its pieces are out of reach until it is; the others are served").
-				Msg("storage directory failed")
-		}
-		w.node.contact.Wake()
+		w.tell(dir)
+	}
+	if failed > 0 && failed == len(dirs) {
+		return fmt.Errorf("%w: %s", ErrNoDisk, dirs[0].Fault)
 	}
 	return nil
+}
+
+func (w *diskWatch) tell(dir pieces.DirStatus) {
+	if dir.Fault == "" {
+		w.node.log.Info().Str("path", dir.Path).Msg("storage directory is back")
+	} else {
+		w.node.log.Error().Str("path", dir.Path).Str("fault", dir.Fault).
+			Str("hint", "mount or replace the disk and restart the node; until then its pieces are out of reach").
+			Msg("storage directory failed")
+	}
+	w.node.contact.Wake()
 }

@@ -33,7 +33,8 @@
 // # When something fails
 //
 //	disk full         uploads are refused (pieces.ErrNoSpace) and satellites are told at once; again when there is space
-//	directory gone    its pieces answer pieces.ErrDisk, the others go on; /health says so and the log, once
+//	directory gone    its pieces answer pieces.ErrDisk, the others go on; /health says so and the log, once. When the last
+//	                  one is gone Run ends with ErrNoDisk, and whoever supervises the process tries again
 //	satellite away    pieces are served with the keys at hand; the node asks again, every five minutes in the end
 //	clock wrong       a warning that says what to do; limits are refused beyond pieces.MaxClockSkew
 //

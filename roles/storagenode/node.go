@@ -190,7 +190,7 @@ func (n *Node) openDebug(context.Context) error {
 	return nil
 }
 
-// Run serves until ctx ends (nil) or a service fails. It may be called once.
+// Run serves until ctx ends (nil) or a service fails. It may be called once. Errors: ErrNoDisk.
 func (n *Node) Run(ctx context.Context) (err error) {
 	if n.listener, err = n.transport.Listen(); err != nil {
 		return fmt.Errorf("listen: %w", err)

@@ -329,9 +329,40 @@ func TestChores(t *testing.T) {
 	})
 }
 
+// A node none of whose directories serves stops, so that it is started again.
+func TestLastDirectoryFails(t *testing.T) {
+	bubble(t, plenty, func(t *testing.T, w *world) {
+		store := &failing{Store: w.store, only: true}
+		n, err := w.open(t, func(opts *Options) { w.join(opts); opts.Store = store })
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- n.Run(t.Context()) }()
+		time.Sleep(10 * disksEvery)
+		select {
+		case err := <-done:
+			t.Fatalf("ended while all was well: %v", err)
+		default:
+		}
+		fault := "marker is gone"
+		store.fault.Store(&fault)
+		if err := <-done; !errors.Is(err, ErrNoDisk) || !strings.Contains(err.Error(), fault) {
+			t.Errorf("ended with %v", err)
+		}
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+		if reports := w.sat.Snapshot().CheckIns; !reports[len(reports)-1].Leaving {
+			t.Error("the satellite was not told that the node leaves")
+		}
+	})
+}
+
 // failing is a store one of whose directories may fail.
 type failing struct {
 	pieces.Store
+	only  bool                   // it has no other
 	fault atomic.Pointer[string] // nil: none
 }
 
@@ -340,6 +371,9 @@ func (f *failing) Space() pieces.Space {
 	space.Dirs = []pieces.DirStatus{{Path: "/mnt/a"}, {Path: "/mnt/b"}}
 	if fault := f.fault.Load(); fault != nil {
 		space.Dirs[1].Fault = *fault
+	}
+	if f.only {
+		space.Dirs = space.Dirs[1:]
 	}
 	return space
 }

@@ -24,4 +24,17 @@
 // transaction, which in bbolt 1.5 end early at a page that deletions have emptied (Cursor.Prev).
 //
 // The file is mapped far beyond its end at once, because growing the map waits for every View.
+//
+// The free list is not written because a commit writes all of it: with 400 MB free, a put of 100 bytes took 11.7 ms
+// with the list and 0.7 ms without; opening a file of 750 MB took 7 and 380 ms (measured 2026-11, file in memory).
+//
+// # When space runs out
+//
+// Deleting writes pages too, so growth is refused while a reserve remains (space.go), and what frees more than it
+// writes goes on. If a commit still fails for want of space, nothing of it is kept and the store goes on when there is
+// some. A commit that fails after its last page was written leaves the store readable only, until it is opened again.
+// The file never shrinks by itself: freed pages are used again, and Compact rewrites a closed file.
+//
+// Damaged meta pages are kv.ErrCorrupt. A damaged tree is found by Check; bbolt may panic when it walks over one,
+// also in Open.
 package boltkv

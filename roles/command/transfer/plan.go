@@ -140,7 +140,7 @@ func (p *plan) local(ctx context.Context, source location.Location, out emit) er
 	case err != nil:
 		return out(Item{Op: Upload, From: source, To: p.dest}, err)
 	case info.IsDir() && !p.t.opts.Recursive:
-		return out(Item{Op: Upload, From: source, To: p.dest}, fmt.Errorf("%s %w", source.Path, ErrIsDirectory))
+		return out(Item{Op: Upload, From: source, To: p.dest}, ErrIsDirectory)
 	case info.IsDir():
 		return p.walk(ctx, source, out)
 	}

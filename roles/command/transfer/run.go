@@ -3,7 +3,6 @@ package transfer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -118,9 +117,9 @@ func isExists(err error) bool {
 // left is the result of an item whose destination is there, and is left as it is.
 func (t *Transfer) left(r Result) Result {
 	if r.Err == nil && t.summary.Single {
-		r.Err = fmt.Errorf("%w: %s", ErrExists, r.To)
+		r.Err = ErrExists
 		if r.To.Remote {
-			r.Err = fmt.Errorf("%w: %s", uplink.ErrObjectExists, r.To)
+			r.Err = uplink.ErrObjectExists
 		}
 	}
 	r.Skipped = r.Err == nil

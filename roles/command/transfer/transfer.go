@@ -34,6 +34,20 @@ const (
 	Move     Op = "move"
 )
 
+// ItemError is the error of Run for a single item.
+type ItemError struct {
+	Item Item
+	Err  error
+}
+
+// Error says what was being done.
+func (e *ItemError) Error() string {
+	return fmt.Sprintf("%s %s -> %s: %v", e.Item.Op, e.Item.From, e.Item.To, e.Err)
+}
+
+// Unwrap makes errors.Is match the cause.
+func (e *ItemError) Unwrap() error { return e.Err }
+
 // Item is one object or file to transfer.
 type Item struct {
 	Op   Op
@@ -111,7 +125,7 @@ func New(project *uplink.Project, opts Options) *Transfer {
 // Run copies sources to dest. Items that fail do not stop the others, unless nothing better can come of those: the
 // satellite does not accept the access, the bucket is not there, a disk is full, nobody answers.
 //
-// Errors: of a single item, that item's. Else ErrPlace, what stopped the transfer, or the error of ctx; items that
+// Errors: of a single item, an *ItemError. Else ErrPlace, what stopped the transfer, or the error of ctx; items that
 // failed without stopping it are only counted.
 func (t *Transfer) Run(ctx context.Context, sources []location.Location, dest location.Location) (Summary, error) {
 	p, err := t.newPlan(sources, dest)
@@ -135,7 +149,7 @@ func (t *Transfer) done(ctx context.Context, single bool, r Result) error {
 	switch {
 	case r.Err != nil && single:
 		t.summary.Failed++
-		return r.Err
+		return &ItemError{r.Item, r.Err}
 	case r.Err != nil:
 		t.summary.Failed++
 	case r.Skipped:
