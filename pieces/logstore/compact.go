@@ -31,25 +31,25 @@ type move struct {
 }
 
 // compactOne rewrites the log of which the smallest share lives, if that is below the given one. It returns the bytes
-// freed; 0: there is no such log.
-func (d *dir) compactOne(ctx context.Context, s *Store, below float64) (int64, error) {
+// freed; found is false if there is no such log.
+func (d *dir) compactOne(ctx context.Context, s *Store, below float64) (freed int64, found bool, err error) {
 	l := d.worstLog(below)
 	if l == nil {
-		return 0, nil
-	}
-	if err := d.moveAll(ctx, s, l); err != nil {
-		return 0, err
+		return 0, false, nil
 	}
 	d.mu.Lock()
-	before := d.committed
+	garbage := l.garbage()
+	d.mu.Unlock()
+	if err := d.moveAll(ctx, s, l); err != nil {
+		return 0, true, err
+	}
+	d.mu.Lock()
 	l.stuck = l.live+l.trash > 0 // damaged records stay where they are
 	d.mu.Unlock()
-	if err := d.flush(); err != nil {
-		return 0, err
+	if err := d.flush(); err != nil || l.stuck {
+		return 0, true, err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return before - d.committed, nil
+	return garbage, true, nil
 }
 
 // worstLog picks a log to compact, nil if none is worth it.

@@ -86,7 +86,7 @@ func dumpRecord(w io.Writer, log string, r record) error {
 // and footer of every piece does; after damage to an index Open does it unasked.
 func Rebuild(ctx context.Context, opts Options) error {
 	for _, d := range opts.Dirs {
-		if err := setIndexAside(d.Path); err != nil {
+		if err := setIndexAside(ctx, d.Path); err != nil {
 			return fmt.Errorf("rebuild index of %s: %w", d.Path, err)
 		}
 	}
@@ -98,11 +98,11 @@ func Rebuild(ctx context.Context, opts Options) error {
 }
 
 // setIndexAside renames the index, if nobody uses it.
-func setIndexAside(dir string) error {
+func setIndexAside(ctx context.Context, dir string) error {
 	if _, err := readMarker(osFS{}, dir); err != nil {
 		return err
 	}
-	lock, err := lockFile(filepath.Join(dir, lockName))
+	lock, err := lockDir(ctx, dir)
 	if err != nil {
 		return err
 	}

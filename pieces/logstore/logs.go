@@ -238,7 +238,9 @@ func (d *dir) dropDead(dead []*logFile) error {
 		return nil
 	}
 	for _, l := range dead {
+		d.setGone(l, true) // before the file goes: nobody is to miss it
 		if err := d.fs.Remove(d.logPath(l)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			d.setGone(l, false)
 			return diskErr("unlink log", err)
 		}
 		d.mu.Lock()
@@ -255,6 +257,12 @@ func (d *dir) dropDead(dead []*logFile) error {
 		}
 	}
 	return diskErr("unlink logs", d.fs.SyncDir(filepath.Join(d.path, logsName)))
+}
+
+func (d *dir) setGone(l *logFile, gone bool) {
+	d.mu.Lock()
+	l.gone = gone
+	d.mu.Unlock()
 }
 
 // forgetLog takes a log out of all lists. The caller holds mu.

@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"storj/pieces"
 )
@@ -99,6 +101,26 @@ func readMarker(fsys FS, dir string) (id storeID, err error) {
 		return id, fmt.Errorf("store %s: %w", dir, ErrMarker)
 	}
 	return storeID(raw), nil
+}
+
+// lockWait is how long a lock may stay taken. A process that this one starts holds its files, locks and all, until it
+// has become another program.
+const lockWait = time.Second
+
+// lockDir takes the lock of a directory. Errors: ErrLocked.
+func lockDir(ctx context.Context, dir string) (*os.File, error) {
+	path := filepath.Join(dir, lockName)
+	for start := time.Now(); ; {
+		f, err := lockFile(path)
+		if !errors.Is(err, ErrLocked) || time.Since(start) > lockWait {
+			return f, err
+		}
+		select {
+		case <-time.After(lockWait / 50):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // checkMarker says whether the directory is still the one that was opened.

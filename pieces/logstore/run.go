@@ -83,7 +83,7 @@ func (s *Store) compactAll(ctx context.Context) {
 	}
 	defer s.exit()
 	for _, d := range s.serving() {
-		if _, err := d.compactOne(ctx, s, s.compact); err != nil && s.stopped(ctx) == nil {
+		if _, _, err := d.compactOne(ctx, s, s.compact); err != nil && s.stopped(ctx) == nil {
 			s.log.Warn().Err(err).Str("dir", d.path).Msg("log not compacted")
 		}
 	}
@@ -98,12 +98,12 @@ func (s *Store) Compact(ctx context.Context, below float64) (freed int64, err er
 	defer s.exit()
 	for _, d := range s.serving() {
 		for {
-			n, err := d.compactOne(ctx, s, below)
+			n, found, err := d.compactOne(ctx, s, below)
 			freed += n
 			if err != nil {
 				return freed, fmt.Errorf("compact %s: %w", d.path, err)
 			}
-			if n == 0 {
+			if !found {
 				break
 			}
 		}

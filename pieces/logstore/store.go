@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -91,7 +90,7 @@ func openDir(ctx context.Context, d *dir, opts Options) (err error) {
 	if d.id, err = readMarker(d.fs, d.path); err != nil {
 		return err
 	}
-	if d.lock, err = lockFile(filepath.Join(d.path, lockName)); err != nil {
+	if d.lock, err = lockDir(ctx, d.path); err != nil {
 		return fmt.Errorf("open store %s: %w", d.path, err)
 	}
 	total, free, err := d.fs.Usage(d.path)

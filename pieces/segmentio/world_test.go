@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +24,7 @@ import (
 	"storj/netx/quicnet"
 	"storj/netx/rpc"
 	"storj/pieces"
+	"storj/pieces/logstore"
 	"storj/pieces/memstore"
 	"storj/pieces/piecenode"
 )
@@ -34,11 +38,12 @@ type world struct {
 	client *Client
 	secret ecenc.Key
 	sat    netx.NodeID
+	dir    string // of nodes on disk
 }
 
 type testNode struct {
 	url   netx.NodeURL
-	store *memstore.Store
+	store *memstore.Store // of nodes in memory
 	keys  keyring
 }
 
@@ -57,8 +62,9 @@ func newMemWorld(t testing.TB, nodes int, opts Options) *world {
 	return w
 }
 
+// newQUICWorld has real sockets and disks.
 func newQUICWorld(t testing.TB, nodes int, opts Options) *world {
-	w := &world{t: t, sat: netx.NodeID{77}, secret: ecenc.Key{1}}
+	w := &world{t: t, sat: netx.NodeID{77}, secret: ecenc.Key{1}, dir: t.TempDir()}
 	for range nodes {
 		transport, id := w.quic()
 		w.serve(transport, id)
@@ -91,8 +97,12 @@ func (w *world) serve(transport netx.Transport, id netx.NodeID) {
 		keys:  keyring{pieces.DeriveNodeKey(w.secret, id, 1)},
 	}
 	w.nodes = append(w.nodes, n)
+	var store pieces.Store = n.store
+	if w.dir != "" {
+		store = w.openDisk(len(w.nodes))
+	}
 	server := rpc.NewServer(zerolog.Nop(), rpc.Options{})
-	piecenode.New(piecenode.Options{ID: id, Store: n.store, Keys: n.keys}).Register(server)
+	piecenode.New(piecenode.Options{ID: id, Store: store, Keys: n.keys}).Register(server)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = server.Serve(ctx, listener) })
@@ -100,8 +110,20 @@ func (w *world) serve(transport netx.Transport, id netx.NodeID) {
 		cancel()
 		_ = transport.Close()
 		wg.Wait()
-		_ = n.store.Close()
+		_ = store.Close()
 	})
+}
+
+func (w *world) openDisk(number int) pieces.Store {
+	dir := logstore.Dir{Path: filepath.Join(w.dir, fmt.Sprint(number)), Capacity: 1 << 40}
+	if err := os.MkdirAll(dir.Path, 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	store, err := logstore.Open(context.Background(), logstore.Options{Dirs: []logstore.Dir{dir}, Setup: true, Reserve: -1})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return store
 }
 
 func (w *world) dial(transport netx.Transport, opts Options) {

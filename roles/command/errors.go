@@ -101,9 +101,16 @@ func explain(err error) string {
 	case *atError, *partialError, *hiddenError, *hintError, usageError:
 		return e.Error()
 	case *transfer.ItemError:
-		return fmt.Sprintf("%s %s: %s", e.Item.Op, screen.Printable(itemPlaces(e.Item)), explain(e.Err))
+		return fmt.Sprintf("%s %s: %s", e.Item.Op, screen.Printable(itemPlaces(e.Item)), explainItem(e))
 	case *fs.PathError:
 		return e.Path + ": " + e.Err.Error()
+	case interface{ Unwrap() []error }: // of errors.Join
+		if list := e.Unwrap(); len(list) == 1 {
+			return explain(list[0])
+		}
+	}
+	if cause, ok := errors.AsType[*netx.Error](err); ok && errors.Is(err, uplink.ErrUnavailable) {
+		return uplink.ErrUnavailable.Error() + ": " + cause.Error()
 	}
 	for _, v := range verdicts() {
 		if v.plain && errors.Is(err, v.kind) {
@@ -111,6 +118,14 @@ func explain(err error) string {
 		}
 	}
 	return err.Error()
+}
+
+// explainItem does not name the file again that the item names.
+func explainItem(e *transfer.ItemError) string {
+	if path, ok := e.Err.(*fs.PathError); ok && path.Path == e.Item.From.Path {
+		return path.Err.Error()
+	}
+	return explain(e.Err)
 }
 
 func itemPlaces(i transfer.Item) string {
