@@ -9,8 +9,8 @@
 //
 // # Upload
 //
-// One conductor (the caller's goroutine) starts a sender for each of the first Optimal pieces, at most MaxStreams at a
-// time, nodes of good memory first. Another piece is started only when one fails, stalls or falls far behind; whoever
+// One conductor (the caller's goroutine) starts a sender for each of the first Optimal pieces, of large ones at most
+// MaxStreams at a time, nodes of good memory first. Another piece is started only when one fails, stalls or falls far behind; whoever
 // is done when Optimal pieces are, counts, and the rest is cancelled. When no piece is left to start and those running
 // have stalled, more than Repair pieces are enough. A stalled sender has moved nothing for a multiple of what the
 // median sender needs for a chunk.

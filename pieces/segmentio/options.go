@@ -11,7 +11,9 @@ import (
 
 // Options tunes a Client; the zero value works.
 type Options struct {
-	// MaxStreams bounds the piece uploads of one segment that run at once; 80. Streams of several segments add up.
+	// MaxStreams bounds the large pieces (over largePiece) of one segment that are on their way at once; 24. Streams of
+	// several segments add up. With 80 at once instead of 20, 29/80 cost 1.8 instead of 1.4 times the CPU of bare streams
+	// and sent 2 % more (110 processes on 2 cores, 2026-11); 16 connections fill 100 Mbit/s with 0.5 % loss.
 	MaxStreams int
 	// Stall is the least time without progress after which a node is passed over; 750 ms. The measure is a multiple of
 	// what its peers need, when that is more.
@@ -24,7 +26,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.MaxStreams == 0 {
-		o.MaxStreams = 80
+		o.MaxStreams = 24
 	}
 	if o.Stall == 0 {
 		o.Stall = 750 * time.Millisecond
@@ -37,6 +39,9 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+// largePiece is the size in bytes above which MaxStreams holds: of smaller ones, what counts is the round trip.
+const largePiece = 256 << 10
 
 // shared is what the segments of a Client have in common.
 type shared struct {

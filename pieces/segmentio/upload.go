@@ -136,7 +136,7 @@ func (u *upload) conduct() error {
 // launch starts as many pieces as are still wanted, and asks for other nodes when there are none left to start.
 func (u *upload) launch() {
 	wanted := u.req.Redundancy.Optimal - len(u.stored) - u.running()
-	for wanted > 0 && len(u.queue) > 0 && len(u.active) < u.c.opts.MaxStreams {
+	for wanted > 0 && len(u.queue) > 0 && (u.size <= largePiece || len(u.active) < u.c.opts.MaxStreams) {
 		limit := u.queue[0]
 		u.queue = u.queue[1:]
 		if _, stored := u.stored[limit.Number]; stored {
