@@ -15,8 +15,8 @@
 // have stalled, more than Repair pieces are enough. A stalled sender has moved nothing for a multiple of what the
 // median sender needs for a chunk.
 //
-// Senders of data pieces send straight from the segment. Parity is computed in groups of stripes by whichever sender
-// needs a group first, for all senders; a window of groups is kept, and who falls behind it computes its own.
+// Senders of data pieces send straight from the segment. Parity pieces are computed in cohorts, a group of stripes at a
+// time, by whichever sender of the cohort needs the group first; each share is kept until its sender has sent it.
 //
 // # Download
 //

@@ -10,53 +10,69 @@ import (
 const (
 	// groupStripes is how many stripes are encoded at a time.
 	groupStripes = 4
-	// groupWindow is how many encoded groups are kept for those who come later. With 29/80 a group is 6.7 MB of parity.
-	groupWindow = 4
+	// maxCohort is how many parity pieces are computed together: about as many as are on their way at once, so that what
+	// is computed for all is not kept for long.
+	maxCohort = 17
 )
 
 // encoder gives the senders of one segment the shares of their pieces. Its methods may be called concurrently.
+//
+// It holds what was computed and not yet sent: at the most the parity of the segment, when some senders are slow.
 type encoder struct {
 	code    *erasure.Code
 	data    []byte // the segment
 	stripes int    // how many
-	parity  []int  // pieces that are computed together, for the senders started first
-	index   map[int]int
 	shared  *shared
-
-	slots [groupWindow]slot
+	seats   map[int]seat // of the parity pieces that are computed together, by number
 }
 
-// slot holds the parity of one group, or of another one that uses the same slot later.
-type slot struct {
+// seat is the place of a piece in its cohort.
+type seat struct {
+	c  *cohort
+	at int
+}
+
+// cohort is parity pieces that are computed together, a group of stripes at a time.
+type cohort struct {
+	numbers []int
+	groups  []group
+}
+
+// group holds the shares of a cohort in some stripes. Each share is used once, by the sender of its piece.
+type group struct {
 	mu    sync.Mutex // guards the fields below; held while encoding, so that others wait for the result
-	group int        // -1: empty
-	users int        // senders that read bufs now
-	bufs  []*[]byte  // one for each of encoder.parity
+	made  bool
+	bufs  []*[]byte // one for each number of the cohort; nil after its use
+	taken []bool
 }
 
 func newEncoder(code *erasure.Code, data []byte, initial []int, s *shared) *encoder {
 	e := &encoder{
-		code: code, data: data, stripes: int(code.Stripes(int64(len(data)))), shared: s, index: make(map[int]int),
+		code: code, data: data, stripes: int(code.Stripes(int64(len(data)))), shared: s, seats: make(map[int]seat),
 	}
+	groups := (e.stripes + groupStripes - 1) / groupStripes
+	var c *cohort
 	for _, number := range initial {
-		if number >= code.Required() {
-			e.index[number] = len(e.parity)
-			e.parity = append(e.parity, number)
+		if number < code.Required() {
+			continue
 		}
-	}
-	for i := range e.slots {
-		e.slots[i].group = -1
+		if c == nil || len(c.numbers) == maxCohort {
+			c = &cohort{groups: make([]group, groups)}
+		}
+		e.seats[number] = seat{c: c, at: len(c.numbers)}
+		c.numbers = append(c.numbers, number)
 	}
 	return e
 }
 
 // close gives the buffers back. No sender may be running.
 func (e *encoder) close() {
-	for i := range e.slots {
-		for _, buf := range e.slots[i].bufs {
-			e.shared.parity.put(buf)
+	for _, s := range e.seats {
+		for i := range s.c.groups {
+			if g := &s.c.groups[i]; g.made && g.bufs[s.at] != nil {
+				e.shared.parity.put(g.bufs[s.at])
+			}
 		}
-		e.slots[i].bufs = nil
 	}
 }
 
@@ -66,14 +82,14 @@ func (e *encoder) source(number int) *source {
 }
 
 // groupSize is the bytes of one piece in a group.
-func (e *encoder) groupSize(group int) int {
-	return min(groupStripes, e.stripes-group*groupStripes) * e.code.ShareSize()
+func (e *encoder) groupSize(index int) int {
+	return min(groupStripes, e.stripes-index*groupStripes) * e.code.ShareSize()
 }
 
 // encode computes the shares of pieces in a group into out.
-func (e *encoder) encode(group int, numbers []int, out [][]byte) error {
+func (e *encoder) encode(index int, numbers []int, out [][]byte) error {
 	stripe := e.code.StripeSize()
-	first := group * groupStripes
+	first := index * groupStripes
 	count := min(groupStripes, e.stripes-first)
 	start, end := first*stripe, (first+count)*stripe
 	if end <= len(e.data) {
@@ -84,59 +100,54 @@ func (e *encoder) encode(group int, numbers []int, out [][]byte) error {
 	return e.code.EncodeShares(padded, numbers, out)
 }
 
-// acquire returns the shares of parity piece number in a group, from the window when they are there or can be made
-// there. The caller calls release when it has used them.
-func (e *encoder) acquire(group, number int) (shares []byte, release func(), err error) {
-	at, together := e.index[number]
-	s := &e.slots[group%groupWindow]
+// acquire returns the shares of parity piece number in a group: those computed with its cohort, or computed alone when
+// the piece has no cohort or had them before. The caller calls release when it has used them.
+func (e *encoder) acquire(number, index int) (shares []byte, release func(), err error) {
+	s, together := e.seats[number]
 	if !together {
-		return e.alone(group, number)
+		return e.alone(number, index)
 	}
-	s.mu.Lock()
-	if s.group != group && (s.group > group || s.users > 0) {
-		s.mu.Unlock()
-		return e.alone(group, number)
-	}
-	defer s.mu.Unlock()
-	if s.group != group {
-		if err := e.fill(s, group); err != nil {
+	g := &s.c.groups[index]
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.made {
+		if err := e.fill(s.c, g, index); err != nil {
 			return nil, nil, err
 		}
 	}
-	s.users++
-	return *s.bufs[at], func() {
-		s.mu.Lock()
-		s.users--
-		s.mu.Unlock()
+	if g.taken[s.at] {
+		return e.alone(number, index)
+	}
+	g.taken[s.at] = true
+	buf := g.bufs[s.at]
+	return *buf, func() {
+		g.mu.Lock()
+		g.bufs[s.at] = nil
+		g.mu.Unlock()
+		e.shared.parity.put(buf)
 	}, nil
 }
 
-// fill computes a group into a slot that nobody uses.
-func (e *encoder) fill(s *slot, group int) error {
-	size := e.groupSize(group)
-	if s.bufs == nil {
-		s.bufs = make([]*[]byte, len(e.parity))
-		for i := range s.bufs {
-			s.bufs[i] = e.shared.parity.get(size)
-		}
+// fill computes a group for its cohort.
+func (e *encoder) fill(c *cohort, g *group, index int) error {
+	size := e.groupSize(index)
+	bufs := make([]*[]byte, len(c.numbers))
+	out := make([][]byte, len(c.numbers))
+	for i := range bufs {
+		bufs[i] = e.shared.parity.get(size)
+		out[i] = *bufs[i]
 	}
-	out := make([][]byte, len(s.bufs))
-	for i, buf := range s.bufs {
-		*buf = (*buf)[:size] // only the last group is smaller, and it comes last
-		out[i] = *buf
-	}
-	s.group = -1
-	if err := e.encode(group, e.parity, out); err != nil {
+	if err := e.encode(index, c.numbers, out); err != nil {
 		return err
 	}
-	s.group = group
+	g.bufs, g.taken, g.made = bufs, make([]bool, len(bufs)), true
 	return nil
 }
 
 // alone computes a group for one piece.
-func (e *encoder) alone(group, number int) (shares []byte, release func(), err error) {
-	buf := e.shared.parity.get(e.groupSize(group))
-	if err := e.encode(group, []int{number}, [][]byte{*buf}); err != nil {
+func (e *encoder) alone(number, index int) (shares []byte, release func(), err error) {
+	buf := e.shared.parity.get(e.groupSize(index))
+	if err := e.encode(index, []int{number}, [][]byte{*buf}); err != nil {
 		e.shared.parity.put(buf)
 		return nil, nil, err
 	}
@@ -161,7 +172,7 @@ func (s *source) Next() ([]byte, error) {
 	if s.next*groupStripes >= s.e.stripes {
 		return nil, fmt.Errorf("piece %d has no group %d", s.number, s.next)
 	}
-	shares, release, err := s.e.acquire(s.next, s.number)
+	shares, release, err := s.e.acquire(s.number, s.next)
 	s.release = release
 	s.next++
 	return shares, err

@@ -3,8 +3,9 @@ package segmentio
 import "storj/ecenc/erasure"
 
 // ring holds the shares of a window of stripes: data shares of a stripe side by side, as in the segment, parity shares
-// apart, allocated when a piece is first used. Row r lies in slot r modulo rows.
+// apart, allocated when a piece is first used. Row r lies in slot r-first modulo rows.
 type ring struct {
+	first  int64
 	rows   int64
 	share  int64
 	stripe int64
@@ -24,7 +25,7 @@ func newRing(code *erasure.Code, rows, window int64, s *shared) ring {
 
 // cell is where the share of a piece in a stripe goes.
 func (r *ring) cell(row int64, number int) []byte {
-	slot := row % r.rows
+	slot := (row - r.first) % r.rows
 	if start := int64(number) * r.share; start < r.stripe {
 		return (*r.data)[slot*r.stripe+start:][:r.share:r.share]
 	}
@@ -37,11 +38,11 @@ func (r *ring) cell(row int64, number int) []byte {
 }
 
 // adjacent says whether row+count lies behind row+count-1 in memory.
-func (r *ring) adjacent(row, count int64) bool { return (row+count)%r.rows != 0 }
+func (r *ring) adjacent(row, count int64) bool { return (row-r.first+count)%r.rows != 0 }
 
 // stripes are count rows side by side.
 func (r *ring) stripes(row, count int64) []byte {
-	start := row % r.rows * r.stripe
+	start := (row - r.first) % r.rows * r.stripe
 	return (*r.data)[start : start+count*r.stripe]
 }
 

@@ -342,17 +342,20 @@ func TestVerifiedDownloadNamesLiars(t *testing.T) {
 					lie(w, s, p)
 					liars = append(liars, p.Node)
 				}
-				req := w.getRequest(s, 64<<10, 100<<10)
-				req.UploadKey = s.uploadKey()
-				got, d, err := w.download(t.Context(), req)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !bytes.Equal(got, s.data[64<<10:164<<10]) {
-					t.Error("bytes differ")
-				}
-				if named := d.Corrupt(); len(named) != len(liars) {
-					t.Errorf("named %v, want %v", named, liars)
+				for _, part := range [][2]int64{{64 << 10, 100 << 10}, {200 << 10, 300 << 10}, {500 << 10, 400 << 10}} {
+					offset, length := part[0], part[1] // from the first, second and fourth stripe on
+					req := w.getRequest(s, offset, length)
+					req.UploadKey = s.uploadKey()
+					got, d, err := w.download(t.Context(), req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !bytes.Equal(got, s.data[offset:offset+length]) {
+						t.Errorf("bytes from %d differ", offset)
+					}
+					if named := d.Corrupt(); offset == 64<<10 && len(named) != len(liars) { // later ones are asked last
+						t.Errorf("named %v, want %v", named, liars)
+					}
 				}
 			})
 		})

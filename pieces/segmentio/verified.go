@@ -158,7 +158,7 @@ func (d *Download) publish(good [][]byte) error {
 	defer d.mu.Unlock()
 	d.head = first
 	d.ring = ring{
-		rows: end - first, share: share, stripe: d.req.Redundancy.StripeSize(), data: &decoded, shared: &shared{},
+		first: first, rows: end - first, share: share, stripe: d.req.Redundancy.StripeSize(), data: &decoded, shared: &shared{},
 	}
 	for number := range d.code.Required() { // the decoded stripes hold every data piece
 		d.fetches[number] = &fetch{from: first, have: end}
