@@ -29,16 +29,18 @@ func (a *app) benchCommand() *cli.Command {
 		Name: "bench", Category: categoryOther,
 		Usage: "measure a network: MB/s, operations a second, latencies, CPU and bytes spent",
 		UsageText: "storj bench                          # the network of the current access, from here\n" +
-			"storj bench --network --nodes 10     # a network of processes made for it, beside bare QUIC streams",
+			"storj bench --network --nodes 10     # a network of processes made for it, beside bare QUIC streams\n" +
+			"storj bench --embedded               # a network inside this process",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "size", Value: "64MiB", DefaultText: "64MiB, with --network 1GiB", Usage: "`SIZE` of the large object"},
 			&cli.IntFlag{Name: "count", Value: 200, Usage: "objects of each small size"},
 			&cli.IntFlag{Name: "workers", Value: 16, Usage: "small operations at once"},
 			&cli.BoolFlag{Name: "network", Usage: "start a network of processes on this machine and measure it whole"},
-			&cli.IntFlag{Name: "nodes", Value: 10, Usage: "nodes, with --network"},
-			&cli.StringFlag{Name: "redundancy", Value: "auto", Usage: "auto or required/repair/optimal/total, with --network"},
-			&cli.BoolFlag{Name: "relaxed-sync", Usage: "do not wait for disks, with --network"},
-			&cli.StringFlag{Name: "dir", Usage: "`DIR` for the data of --network; a temporary one"},
+			&cli.BoolFlag{Name: "embedded", Usage: "start a network inside this process and measure it"},
+			&cli.IntFlag{Name: "nodes", Value: 10, Usage: "nodes of the network started"},
+			&cli.StringFlag{Name: "redundancy", Value: "auto", Usage: "auto or required/repair/optimal/total, of the network started"},
+			&cli.BoolFlag{Name: "relaxed-sync", Usage: "the network started does not wait for disks"},
+			&cli.StringFlag{Name: "dir", Usage: "`DIR` for the data of the network started; a temporary one"},
 			jsonOutput(),
 		},
 		Action: a.bench,
@@ -80,9 +82,14 @@ func (a *app) bench(c *cli.Context) error {
 		opts.Progress = func(what string) { a.errorLine("measuring: %s", what) }
 	}
 	report := &benchReport{}
-	if c.Bool("network") {
+	switch {
+	case c.Bool("network") && c.Bool("embedded"):
+		return usageErrorf("--network and --embedded contradict each other")
+	case c.Bool("network"):
 		err = a.benchNetwork(c, opts, report)
-	} else {
+	case c.Bool("embedded"):
+		err = a.benchEmbedded(c, opts, report)
+	default:
 		err = a.withProject(c, func(ctx context.Context, p *uplink.Project) (err error) {
 			report.Report, err = bench.Run(ctx, p, opts)
 			return err
@@ -95,6 +102,33 @@ func (a *app) bench(c *cli.Context) error {
 		return a.printIndented(report)
 	}
 	return a.printBench(report)
+}
+
+// benchEmbedded measures a network inside this process.
+func (a *app) benchEmbedded(c *cli.Context, opts bench.Options, report *benchReport) (err error) {
+	dir, cleanup, err := workDir(c.String("dir"), "storj-bench-")
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+	redundancy, err := benchRedundancy(c.String("redundancy"), c.Int("nodes"))
+	if err != nil {
+		return err
+	}
+	network, err := devnet.Start(c.Context, devnet.Options{
+		Dir: dir, Nodes: c.Int("nodes"), Redundancy: c.String("redundancy"), RelaxedSync: c.Bool("relaxed-sync"),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, network.Close()) }()
+	report.Redundancy, report.Nodes, report.Fsync = redundancy.String(), c.Int("nodes"), bench.Fsync(dir)
+	project, err := network.Open(c.Context)
+	if err != nil {
+		return err
+	}
+	report.Report, err = bench.Run(c.Context, project, opts)
+	return errors.Join(err, project.Close())
 }
 
 // benchNetwork measures a network of processes and then the same bytes over bare streams between as many processes.
