@@ -39,14 +39,15 @@ storj completion fish > ~/.config/fish/completions/storj.fish`,
 func completionScripts() map[string]string {
 	return map[string]string{
 		"bash": `_storj() {
-  local IFS=$'\n' line="${COMP_LINE:0:$COMP_POINT}" words cur
-  read -r -a words <<< ""
-  IFS=$' \t\n' read -r -a words <<< "$line"
+  # not COMP_WORDS: it is cut at colons
+  local line="${COMP_LINE:0:$COMP_POINT}" words cur cut i
+  read -r -a words <<< "$line"
   [[ "$line" == *[[:space:]] ]] && words+=("")
   cur="${words[${#words[@]}-1]}"
+  local IFS=$'\n'
   COMPREPLY=($(storj __complete -- "${words[@]:1}" 2>/dev/null))
   if [[ "$cur" == *:* && "$COMP_WORDBREAKS" == *:* ]]; then
-    local i cut="${cur%"${cur##*:}"}"
+    cut="${cur%"${cur##*:}"}" # what readline takes for a word of its own
     for i in "${!COMPREPLY[@]}"; do COMPREPLY[i]="${COMPREPLY[i]#"$cut"}"; done
   fi
   [[ ${#COMPREPLY[@]} == 1 && "${COMPREPLY[0]}" == */ ]] && compopt -o nospace

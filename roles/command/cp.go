@@ -92,10 +92,18 @@ func (a *app) copyAction(c *cli.Context, move bool) error {
 		return err
 	}
 	opts.Parallel = client.Parallel
-	sources, dest := places[:len(places)-1], places[len(places)-1]
-	return a.withProject(c, func(ctx context.Context, p *uplink.Project) error {
-		return a.transfer(ctx, p, c, opts, sources, dest)
-	})
+	last := len(places) - 1
+	job := &copyJob{app: a, c: c, opts: opts, sources: places[:last], dest: places[last]}
+	return a.withProject(c, job.run)
+}
+
+// copyJob is one cp or mv.
+type copyJob struct {
+	*app
+	c       *cli.Context
+	opts    transfer.Options
+	sources []location.Location
+	dest    location.Location
 }
 
 // transferOptions reads the flags of cp and mv.
@@ -120,32 +128,37 @@ func (a *app) transferOptions(c *cli.Context, move bool) (transfer.Options, erro
 	return opts, err
 }
 
-// transfer runs a transfer with its output.
-func (a *app) transfer(ctx context.Context, p *uplink.Project, c *cli.Context, opts transfer.Options, sources []location.Location, dest location.Location) error {
+// run transfers, with its output.
+func (j *copyJob) run(ctx context.Context, p *uplink.Project) error {
 	tally := newTally("item")
-	opts.Warn = func(text string) { a.warn("%s", text) }
-	opts.Done = func(r transfer.Result) {
+	j.opts.Warn = func(text string) { j.warn("%s", text) }
+	j.opts.Done = func(r transfer.Result) {
 		tally.count(r.Err)
-		a.showResult(c, r, dest.Std)
+		j.showResult(r)
 	}
-	if c.Bool("progress") && !c.Bool("quiet") && a.env.Terminal.Stderr && !(dest.Std && a.env.Terminal.Stdout) {
-		opts.Progress = screen.Start(a.env.Stderr, screen.Options{Width: a.env.Terminal.Width})
+	if j.showsProgress() {
+		j.opts.Progress = screen.Start(j.env.Stderr, screen.Options{Width: j.env.Terminal.Width})
 	}
 	started := time.Now()
-	summary, err := transfer.New(p, opts).Run(ctx, sources, dest)
-	opts.Progress.Stop()
+	summary, err := transfer.New(p, j.opts).Run(ctx, j.sources, j.dest)
+	j.opts.Progress.Stop()
 	if err != nil {
 		if summary.Done > 0 && !summary.Single {
-			a.errorLine("%s done before that", screen.Plural(summary.Done, "item"))
+			j.errorLine("%s done before that", screen.Plural(summary.Done, "item"))
 		}
 		return err
 	}
-	if opts.Progress != nil && !opts.DryRun {
+	if j.opts.Progress != nil && !j.opts.DryRun {
 		span := time.Since(started)
-		a.errorLine("%s, %s in %s, %s", screen.Plural(summary.Done, "item"), screen.Bytes(summary.Bytes), screen.Span(span),
+		j.errorLine("%s, %s in %s, %s", screen.Plural(summary.Done, "item"), screen.Bytes(summary.Bytes), screen.Span(span),
 			screen.Rate(summary.Bytes, span))
 	}
-	return tally.result(a.hiddenNames(summary.Hidden, summary.Done+summary.Skipped+summary.Failed))
+	return tally.result(j.hiddenNames(summary.Hidden, summary.Done+summary.Skipped+summary.Failed))
+}
+
+// showsProgress says whether there is a terminal to show progress on, which the content does not go to as well.
+func (j *copyJob) showsProgress() bool {
+	return j.c.Bool("progress") && !j.c.Bool("quiet") && j.env.Terminal.Stderr && !(j.dest.Std && j.env.Terminal.Stdout)
 }
 
 // transferLine is what --json prints for each item.
@@ -159,38 +172,38 @@ type transferLine struct {
 	Error   string      `json:"error,omitempty"`
 }
 
-func (a *app) showResult(c *cli.Context, r transfer.Result, stdoutTaken bool) {
+func (j *copyJob) showResult(r transfer.Result) {
 	if r.Err != nil {
-		a.showError(&transfer.ItemError{Item: r.Item, Err: r.Err})
+		j.showError(&transfer.ItemError{Item: r.Item, Err: r.Err})
 	}
-	if stdoutTaken || c.Bool("quiet") {
+	if j.dest.Std || j.c.Bool("quiet") {
 		return
 	}
-	if c.Bool(jsonFlag) {
+	if j.c.Bool(jsonFlag) {
 		line := transferLine{
-			Op: r.Op, From: r.From.String(), To: r.To.String(), Bytes: r.Bytes, Skipped: r.Skipped, DryRun: c.Bool("dry-run"),
+			Op: r.Op, From: r.From.String(), To: r.To.String(), Bytes: r.Bytes, Skipped: r.Skipped, DryRun: j.opts.DryRun,
 		}
 		if r.Err != nil {
 			line.Error = explain(r.Err)
 		}
-		_ = a.printJSON(line) // an error of the output comes again when it is flushed
+		_ = j.printJSON(line) // an error of the output comes again when it is flushed
 	} else if r.Err == nil {
-		a.printf("%s\n", a.resultLine(c, r))
+		j.printf("%s\n", j.resultLine(r))
 	}
-	if a.env.Terminal.Stdout {
-		_ = a.out.Flush() // a person watches; an error comes again at the end
+	if j.env.Terminal.Stdout {
+		_ = j.out.Flush() // a person watches; an error comes again at the end
 	}
 }
 
-func (a *app) resultLine(c *cli.Context, r transfer.Result) string {
+func (j *copyJob) resultLine(r transfer.Result) string {
 	line := fmt.Sprintf("%s %s -> %s", r.Op, screen.Printable(r.From.String()), screen.Printable(r.To.String()))
 	switch {
 	case r.Skipped:
-		return line + a.style.Dim("  exists, skipped")
-	case c.Bool("dry-run"):
-		return line + a.style.Dim("  (not done)")
+		return line + j.style.Dim("  exists, skipped")
+	case j.opts.DryRun:
+		return line + j.style.Dim("  (not done)")
 	}
-	return line + a.style.Dim("  "+screen.Bytes(r.Bytes))
+	return line + j.style.Dim("  "+screen.Bytes(r.Bytes))
 }
 
 // parseRange reads a range as HTTP has it (RFC 9110, 14.1.2), without its unit.

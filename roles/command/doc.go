@@ -18,8 +18,9 @@
 //
 // # Output
 //
-// Results go to standard output, everything else to standard error. With --json results are JSON: one object, or for
-// lists one object a line. Colour and progress are for terminals only. Secrets are printed only by commands that exist to
+// Results go to standard output, everything else to standard error. With --json results are JSON: one object; for what
+// may be long (buckets, objects, transfers, sizes, accesses) one object a line; for what a satellite keeps (nodes,
+// projects, keys) one array. Colour and progress are for terminals only. Secrets are printed only by commands that exist to
 // print them: access export, satellite setup, key create and invite.
 //
 // # Concurrency

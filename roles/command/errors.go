@@ -204,6 +204,8 @@ func verdicts() []verdict {
 		{uplink.ErrRangeInvalid, exitUsage, "", true},
 		{uplink.ErrInvalid, exitUsage, "", false},
 		{uplink.ErrUnavailable, exitUnavailable, "Is the satellite running, and its address right? `storj access inspect` shows it.", false},
+		{uplink.ErrUploadLost, exitNotFound, "Start the upload again.", false},
+		{uplink.ErrInternal, exitGeneral, "", false},
 		{context.DeadlineExceeded, exitUnavailable, "", false},
 		{errMissing, exitNotFound, "", false},
 		{metainfo.ErrProjectExists, exitExists, "", true},

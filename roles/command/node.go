@@ -168,33 +168,37 @@ func noNode(dir string) error {
 }
 
 func (a *app) showNodeStatus(s *storagenode.Status) error {
+	space, traffic := s.Space, s.Traffic
 	t := screen.NewTable(a.out)
 	t.Row("node", s.ID.String())
 	t.Row("state", "running for "+screen.Span(s.Uptime())+", version "+s.Version)
 	t.Row("address", s.Address)
-	t.Row("space", fmt.Sprintf("%s used, %s free of %s", screen.Bytes(s.Space.Used), screen.Bytes(s.Space.Free), screen.Bytes(s.Space.Capacity)))
-	t.Row("", fmt.Sprintf("of the used %s are trash and %s garbage", screen.Bytes(s.Space.Trash), screen.Bytes(s.Space.Garbage)))
-	t.Row("traffic", fmt.Sprintf("%s in, %s out; %s, %s, %d refused", screen.Bytes(s.Traffic.BytesIn), screen.Bytes(s.Traffic.BytesOut),
-		screen.Plural(s.Traffic.Uploads, "upload"), screen.Plural(s.Traffic.Downloads, "download"), s.Traffic.Refused))
-	if err := t.Flush(); err != nil {
-		return err
-	}
+	t.Row("space", fmt.Sprintf("%s used, %s free of %s",
+		screen.Bytes(space.Used), screen.Bytes(space.Free), screen.Bytes(space.Capacity)))
+	t.Row("", fmt.Sprintf("of the used %s are trash and %s garbage", screen.Bytes(space.Trash), screen.Bytes(space.Garbage)))
+	t.Row("traffic", fmt.Sprintf("%s in, %s out; %s, %s, %d refused", screen.Bytes(traffic.BytesIn), screen.Bytes(traffic.BytesOut),
+		screen.Plural(traffic.Uploads, "upload"), screen.Plural(traffic.Downloads, "download"), traffic.Refused))
+	return errors.Join(t.Flush(), a.showSatellites(s), a.showDirs(s.Dirs))
+}
+
+func (a *app) showSatellites(s *storagenode.Status) error {
 	a.printf("\n")
-	t = screen.NewTable(a.out, "SATELLITE", "LAST CONTACT", "PIECES", "STORED", "TRASH", "STATE")
+	t := screen.NewTable(a.out, "SATELLITE", "LAST CONTACT", "PIECES", "STORED", "TRASH", "STATE")
 	for _, sat := range s.Satellites {
 		state := "ok"
 		if !sat.Reached {
 			state = orDash(screen.Printable(sat.LastError))
 		}
-		t.Row(shortSatellite(sat.Satellite.String()), screen.Ago(sat.LastContact, s.Time), fmt.Sprint(sat.Pieces), screen.Bytes(sat.Bytes),
-			screen.Bytes(sat.TrashBytes), state)
+		t.Row(shortSatellite(sat.Satellite.String()), screen.Ago(sat.LastContact, s.Time), fmt.Sprint(sat.Pieces),
+			screen.Bytes(sat.Bytes), screen.Bytes(sat.TrashBytes), state)
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
+	return t.Flush()
+}
+
+func (a *app) showDirs(dirs []storagenode.DirStatus) error {
 	a.printf("\n")
-	t = screen.NewTable(a.out, "DIRECTORY", "USED", "FREE", "CAPACITY", "STATE")
-	for _, d := range s.Dirs {
+	t := screen.NewTable(a.out, "DIRECTORY", "USED", "FREE", "CAPACITY", "STATE")
+	for _, d := range dirs {
 		state := "ok"
 		if d.Fault != "" {
 			state = d.Fault

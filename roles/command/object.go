@@ -163,10 +163,10 @@ func (a *app) duAction(c *cli.Context) error {
 		if c.Bool("summary") {
 			clear(lines)
 		}
-		if err := a.showUsage(c, lines, total); err != nil {
+		if err := a.hiddenNames(hidden, total.Objects); err != nil {
 			return err
 		}
-		return a.hiddenNames(hidden, total.Objects)
+		return a.showUsage(c, lines, total)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime/debug"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -130,9 +131,14 @@ func (a *app) withProject(c *cli.Context, work func(ctx context.Context, p *upli
 	if err != nil {
 		return err
 	}
+	// The heap of a transfer is a few large buffers that are used again: letting garbage double it would double the
+	// memory of the process (376 MB for a large upload, measured 2026-11), and collecting it earlier costs next to nothing.
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	err = work(c.Context, project)
 	return errors.Join(err, project.Close())
 }
+
+const gcPercent = 25
 
 // uplinkConfig translates settings. A segment takes up to largestSegment of memory; half of the budget is for them, the
 // rest for erasure coding and what the runtime keeps.

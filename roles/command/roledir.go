@@ -35,19 +35,20 @@ func (a *app) loadRole(c *cli.Context, role config.Role, dir *string, name strin
 			return loaded{}, err
 		}
 		*dir = filepath.Join(home, name)
+		flags["dir"] = *dir
 	}
 	absolute, err := filepath.Abs(*dir)
 	if err != nil {
 		return loaded{}, err
 	}
-	flags["dir"] = absolute
 	l := loaded{file: config.FileIn(absolute)}
 	if _, err := os.Stat(l.file); err == nil {
 		l.exists = true
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return loaded{}, err
 	}
-	if l.report, err = config.Load(role, l.file, environ, flags); err != nil {
+	l.report, err = config.Load(role, l.file, environ, flags)
+	if *dir = absolute; err != nil {
 		return l, err
 	}
 	for _, warning := range l.report.Warnings {
@@ -83,9 +84,9 @@ func (a *app) showConfig(l loaded) error {
 	case l.report == nil:
 		return nil
 	case l.exists:
-		a.printf("# %s\n", l.file)
+		a.printf("settings file: %s\n\n", l.file)
 	default:
-		a.printf("# %s does not exist\n", l.file)
+		a.printf("settings file: %s, which does not exist\n\n", l.file)
 	}
 	return l.report.Write(a.out)
 }

@@ -117,6 +117,9 @@ func (a *app) satelliteSetup(c *cli.Context) error {
 			"The satellite is set up: start it with `storj satellite run`, or give another --dir.",
 		}
 	}
+	if strings.HasSuffix(r.config.Address, ":0") {
+		return usageErrorf("the address of a satellite needs a port: grants and nodes name it")
+	}
 	made, err := r.setup(c.Context, c.String("project"))
 	if err != nil {
 		return err

@@ -173,6 +173,9 @@ func (p *Progress) line(now time.Time, oldest sample) string {
 	if left := p.total - p.done; p.final && left > 0 && moved > 0 {
 		text += "  " + Span(time.Duration(float64(left)/float64(moved)*float64(span))) + " left"
 	}
+	if p.final && p.total > 0 && p.done >= p.total {
+		text += "  finishing" // everything was read; what is still on its way is sent
+	}
 	if p.ofFiles > 1 {
 		text += fmt.Sprintf("  %d/%d files", p.files, p.ofFiles)
 	}

@@ -133,6 +133,23 @@ func TestProgress(t *testing.T) {
 	})
 }
 
+func TestProgressFinishing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		p := screen.Start(&out, screen.Options{})
+		p.Expect(-1)
+		p.Resize(10)
+		p.Complete()
+		p.Add(10)
+		time.Sleep(200 * time.Millisecond)
+		p.Stop()
+		if drawn := frames(out.String()); len(drawn) == 0 || !strings.Contains(drawn[0], "100%  10 B of 10 B") || !strings.Contains(drawn[0], "finishing") {
+			t.Errorf("drawn: %q", drawn)
+		}
+	})
+}
+
 func TestProgressNil(t *testing.T) {
 	t.Parallel()
 	var p *screen.Progress

@@ -70,14 +70,15 @@ func (c *Contact) redeemPatiently(ctx context.Context, token pieces.JoinToken) e
 	var retry backoff
 	for deadline := time.Now().Add(joinPatience); ; {
 		err := c.redeem(ctx, token)
-		if netx.CodeOf(err) != netx.Unavailable || time.Now().After(deadline) {
+		wait := retry.next()
+		if netx.CodeOf(err) != netx.Unavailable || time.Now().Add(wait).After(deadline) {
 			return err
 		}
 		c.log.Warn().Stringer("node", token.Satellite.ID).Err(err).Msg("satellite does not answer, trying again")
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(retry.next()):
+		case <-time.After(wait):
 		}
 	}
 }
