@@ -2,7 +2,7 @@ package config
 
 // Up is the settings of a whole network in one process.
 type Up struct {
-	Dir          string // empty: a temporary one, deleted at the end
+	Dir          string // empty: the usual one of this user
 	Address      string // of the satellite
 	Nodes        int
 	NodeCapacity Size
@@ -18,7 +18,7 @@ func (*Up) name() string { return "up" }
 
 func (u *Up) settings() []Setting {
 	dir := text("dir", &u.Dir, "", "path",
-		"Directory that keeps the network between starts; empty: a temporary one, deleted at the end.")
+		"Directory that keeps the network between starts; empty: up in the user's data directory.")
 	dir.NoFile = true
 	return append([]Setting{
 		dir,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -236,7 +237,32 @@ func setFlags(c *cli.Context, role config.Role) map[string]string {
 			flags[s.Name] = c.String(s.Name)
 		}
 	}
+	setDirs(flags, c.StringSlice("dir"))
 	return flags
+}
+
+// setDirs takes the directories of a repeatable --dir: the first is the node's own, and with more than one each is a
+// disk of the capacity given.
+func setDirs(flags map[string]string, dirs []string) {
+	if len(dirs) == 0 {
+		return
+	}
+	flags["dir"] = dirs[0]
+	if len(dirs) == 1 {
+		return
+	}
+	disks := make([]string, len(dirs))
+	for i, dir := range dirs {
+		if i == 0 {
+			dir = filepath.Join(dir, "pieces")
+		}
+		if absolute, err := filepath.Abs(dir); err == nil { // else it stays as it is, good for this start
+			dir = absolute
+		}
+		disks[i] = dir + "=" + flags["capacity"]
+	}
+	flags["disks"] = strings.Join(disks, ",")
+	delete(flags, "capacity")
 }
 
 // errorLine writes a line to standard error; best effort, there is nowhere to report that it cannot.

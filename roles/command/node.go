@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,11 +58,14 @@ func (a *app) nodeRunCommand() *cli.Command {
 remembered in the settings file; later starts need --dir at most. A second token joins a second satellite.`,
 		UsageText: `storj node run --join @token.txt --capacity 500GB
 storj node run --dir /mnt/disk/storj --join @token.txt --capacity 4TB --external-address node.example.org:28967
+storj node run --join @token.txt --dir /mnt/a/storj --dir /mnt/b/storj --capacity 4TB
 storj node run --join @token.txt --disks /mnt/a/storj=4TB --disks /mnt/b/storj=8TB
 storj node run`,
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "join", Usage: "`TOKEN` of a satellite, or @FILE that holds it (or STORJ_NODE_JOIN)"},
-		}, settingFlags(&config.Node{})...),
+			&cli.StringSliceFlag{Name: "dir", Usage: "directory of the identity, the settings file and pieces; " +
+				"repeated, each further one takes pieces too, and as much as --capacity says"},
+		}, slices.DeleteFunc(settingFlags(&config.Node{}), func(f cli.Flag) bool { return f.Names()[0] == "dir" })...),
 		Action: a.nodeRun,
 	}
 }

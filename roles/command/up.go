@@ -37,7 +37,7 @@ func (a *app) up(c *cli.Context) error {
 	}
 	var settings config.Up
 	flags := setFlags(c, &settings)
-	if _, err := config.Load(&settings, "", a.env.Environ, flags); err != nil {
+	if _, err := config.Load(&settings, "", a.settingEnviron(), flags); err != nil {
 		return err
 	}
 	dir, cleanup, err := a.upDir(&settings, c.Bool("temp"))
@@ -80,15 +80,11 @@ func (a *app) upDir(settings *config.Up, temporary bool) (dir string, cleanup fu
 	}
 	dir = settings.Dir
 	if dir == "" {
-		base := a.env.getenv("XDG_DATA_HOME")
-		if !filepath.IsAbs(base) {
-			home := a.env.getenv("HOME")
-			if home == "" {
-				return "", nil, usageErrorf("no home directory: say --dir DIR or --temp")
-			}
-			base = filepath.Join(home, ".local", "share")
+		data, err := a.dataDir()
+		if err != nil {
+			return "", nil, err
 		}
-		dir = filepath.Join(base, "storj", "up")
+		dir = filepath.Join(data, "up")
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", nil, fmt.Errorf("make directory of the network: %w", err)
