@@ -44,7 +44,7 @@ const (
 
 	maxName    = 100
 	maxBucket  = 63
-	maxAPIKey  = 4 << 10
+	maxAPIKey  = 16 << 10 // as macaroon.MaxSize
 	maxToken   = MaxKeySize + 512
 	maxSegment = 512
 )

@@ -191,7 +191,8 @@ func (p *Pool) runDial(ctx context.Context, e *entry, peer netx.NodeURL) {
 	conn, err := p.dial(ctx, peer, e.key.purpose)
 	p.mu.Lock()
 	if err == nil && p.closed {
-		defer func() { _ = conn.Close(netx.Cancelled) }() // best effort: nobody will use it
+		late := conn
+		defer func() { _ = late.Close(netx.Cancelled) }() // best effort: nobody will use it
 		conn, err = nil, netx.ErrClosed
 	}
 	e.conn, e.err = conn, err

@@ -323,3 +323,30 @@ func TestHandlerContextEndsWithTheConnection(t *testing.T) {
 		st.Cancel(netx.Cancelled)
 	})
 }
+
+// lateTransport dials well, but comes back only when nobody waits for it any more.
+type lateTransport struct{ netx.Transport }
+
+func (l lateTransport) Dial(ctx context.Context, peer netx.NodeURL, purpose netx.Purpose) (netx.Conn, error) {
+	conn, err := l.Transport.Dial(context.WithoutCancel(ctx), peer, purpose)
+	<-ctx.Done()
+	return conn, err
+}
+
+func TestPoolClosedDuringDial(t *testing.T) {
+	bubble(t, tuning{}, func(t *testing.T, w *world, _ *memnet.Network) {
+		pool := rpc.NewPool(lateTransport{w.pair.Client}, rpc.PoolOptions{})
+		ended := make(chan error)
+		go func() {
+			_, err := pool.Get(t.Context(), w.url, netx.Data)
+			ended <- err
+		}()
+		synctest.Wait()
+		if err := pool.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; !errors.Is(err, netx.ErrClosed) {
+			t.Errorf("dial of a pool that was closed meanwhile: %v, want ErrClosed", err)
+		}
+	})
+}

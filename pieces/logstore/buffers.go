@@ -14,7 +14,7 @@ const (
 )
 
 // A small piece fits its buffer together with the largest record around it.
-var _ [smallBuffer - (headerSize + smallPiece + crcSize*smallPiece/blockSize + footerFixed + pieces.MaxProofSize)]struct{}
+var _ [smallBuffer - (minRecord + smallPiece + crcSize*smallPiece/blockSize + pieces.MaxProofSize)]struct{}
 
 // buffers are the pooled buffers of a store's hot paths.
 type buffers struct{ tiny, small, batch sync.Pool }

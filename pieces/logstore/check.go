@@ -29,8 +29,8 @@ func (c *checker) fault(format string, args ...any) {
 	}
 }
 
-// Check implements pieces.Store. It reads every piece, adds up every counter, and compares the index with what a rebuild
-// from the logs would make of it. Directories that are not served are faults of the report.
+// Check implements pieces.Store. It reads every piece, adds up every counter, and compares the index with what a
+// rebuild from the logs would make of it. Directories that are not served are faults of the report.
 func (s *Store) Check(ctx context.Context) (report pieces.CheckReport, err error) {
 	if err := s.enter(); err != nil {
 		return report, err
@@ -69,7 +69,7 @@ func (c *checker) run(ctx context.Context) error {
 // counters compares the counters in the index with its entries, inside one transaction. It returns the satellites.
 func (c *checker) counters() (owners []netx.NodeID, err error) {
 	err = c.dir.db.View(func(tx *bbolt.Tx) error {
-		n := names()
+		n := c.dir.names
 		rows := map[uint32]row{}
 		lists := 0
 		err := tx.Bucket(n.pieces).ForEachBucket(func(name []byte) error {
@@ -119,7 +119,7 @@ func tally(u *pieces.Usage, rows map[uint32]row, e entry) {
 
 // checkLists looks for the entry's keys in the lists of trash and expiry; it returns how many there are to be.
 func (c *checker) checkLists(tx *bbolt.Tx, k key, e entry) (want int) {
-	n := names()
+	n := c.dir.names
 	if e.trashed != 0 {
 		want++
 		if tx.Bucket(n.trash).Get(trashKey(k, e.trashed)) == nil {
@@ -136,7 +136,7 @@ func (c *checker) checkLists(tx *bbolt.Tx, k key, e entry) (want int) {
 }
 
 func (c *checker) checkRows(tx *bbolt.Tx, found map[uint32]row) error {
-	return tx.Bucket(names().logs).ForEach(func(k, v []byte) error {
+	return tx.Bucket(c.dir.names.logs).ForEach(func(k, v []byte) error {
 		r, err := decodeRow(v)
 		if err != nil {
 			return err
@@ -190,8 +190,9 @@ func (c *checker) readPiece(l listed) error {
 
 // suspect is a record about which index and journals disagree.
 type suspect struct {
-	key key
-	at  location
+	key  key
+	at   location
+	kind kind
 }
 
 // compareLogs asks of every record whether a rebuild would treat it as the index does. What looks wrong is looked at
@@ -218,7 +219,7 @@ func (c *checker) compareLogs(ctx context.Context) error {
 		return err
 	}
 	for _, s := range suspects {
-		wrong, err := c.disagree(s.key, s.at, fates)
+		wrong, err := c.disagree(s, fates)
 		if err != nil {
 			return err
 		}
@@ -301,17 +302,17 @@ func (c *checker) readFates(ctx context.Context, journals []extent) (*replayer, 
 			return nil, err
 		}
 	}
-	r.sortFates()
+	r.sortMentions()
 	return r, nil
 }
 
 func (c *checker) compareLog(ctx context.Context, x extent, fates *replayer, suspects *[]suspect) error {
 	return c.walk(ctx, x, func(_ *scanner, rec record) error {
-		if rec.hdr.kind != kindPiece || len(*suspects) >= maxFaults {
+		if !rec.hdr.kind.isPiece() || len(*suspects) >= maxFaults {
 			return nil
 		}
-		s := suspect{key{rec.hdr.satellite, rec.hdr.piece}, location{x.log.num, uint32(rec.offset)}}
-		wrong, err := c.disagree(s.key, s.at, fates)
+		s := suspect{key{rec.hdr.satellite, rec.hdr.piece}, location{x.log.num, uint32(rec.offset)}, rec.hdr.kind}
+		wrong, err := c.disagree(s, fates)
 		if err == nil && wrong != "" {
 			*suspects = append(*suspects, s)
 		}
@@ -320,16 +321,16 @@ func (c *checker) compareLog(ctx context.Context, x extent, fates *replayer, sus
 }
 
 // disagree says in words what index and journals disagree about, if anything.
-func (c *checker) disagree(k key, at location, fates *replayer) (string, error) {
-	e, found, err := c.dir.lookup(k)
+func (c *checker) disagree(s suspect, fates *replayer) (string, error) {
+	e, found, err := c.dir.lookup(s.key)
 	if err != nil {
 		return "", err
 	}
-	f := fates.fateOf(at, k.piece)
-	switch live := found && e.at == at; {
-	case live && f.deleted:
-		return "in the index, but deleted by the journal", nil
-	case !live && !f.deleted:
+	f := fates.fateOf(s.at, s.key.piece)
+	switch live := found && e.at == s.at; {
+	case live && !f.counts(s.kind):
+		return "in the index, but garbage by the journal", nil
+	case !live && f.counts(s.kind):
 		return "not in the index, but not deleted by the journal", nil
 	case live && f.trashed != e.trashed:
 		return fmt.Sprintf("trashed at %d by the index, at %d by the journal", e.trashed, f.trashed), nil

@@ -9,9 +9,9 @@ import (
 	"storj/pieces"
 )
 
-// Compaction copies what lives in a log behind another one, batch by batch, and journals for each batch that the old
-// records are garbage and which of the new ones are in the trash. A crash before the journal leaves second copies,
-// which the next replay declares garbage; a crash after it lets the replay find the new ones.
+// Compaction copies what lives in a log behind another one, batch by batch. A copy counts only when a journal adopts
+// it, so a crash before that leaves garbage: a piece that was deleted while it was copied must not come back. Then
+// the old records are declared dead. A crash in between leaves two that count; the next replay keeps the first.
 
 const (
 	moveBytes = 8 << 20 // of records that share a sync and a journal entry
@@ -106,7 +106,7 @@ func (d *dir) nextMoves(from source) (batch []record, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if rec.hdr.kind != kindPiece {
+		if !rec.hdr.kind.isPiece() {
 			continue
 		}
 		e, found, err := d.lookup(key{rec.hdr.satellite, rec.hdr.piece})
@@ -160,6 +160,7 @@ func (d *dir) copyRecord(from, to File, rec record, mark syncMark, pos int64) er
 	if err := readFull(from, foot, rec.offset+headerSize+int64(rec.hdr.size)); err != nil {
 		return err
 	}
+	rec.hdr.kind = kindCopy
 	head := rec.hdr.append(nil, mark)
 	if err := copyBody(d.buffers, from, to, rec, pos, head); err != nil {
 		return err
@@ -194,12 +195,13 @@ type owner struct {
 	trashed   uint32
 }
 
-// plan is what a batch of moves means for the journal and the index.
+// plan is what a batch of moves means for the journal and the index. What was deleted meanwhile is not in it: its
+// copy is never adopted.
 type plan struct {
 	steps  []step
 	trash  map[owner][]item       // copies of pieces in the trash
-	dead   map[netx.NodeID][]item // old records, and copies of what was deleted meanwhile
-	copies map[netx.NodeID][]item // all new records
+	copies map[netx.NodeID][]item // new records
+	dead   map[netx.NodeID][]item // old records
 }
 
 // enterMoves journals a batch and changes the entries. No flush comes between the two: an index that knew the one and
@@ -213,44 +215,44 @@ func (d *dir) enterMoves(target *logFile, f File, end int64, moves []move) error
 	}
 	d.flushMu.Lock()
 	defer d.flushMu.Unlock()
-	gone, err := d.journalMoves(p)
+	moved, err := d.journalMoves(p)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.advance(target, end)
 	for _, s := range p.steps {
-		if gone[s.key.satellite] {
+		if moved[s.key.satellite] {
 			d.apply(s.key, s.old, s.now)
 		}
 	}
 	return err
 }
 
-// journalMoves returns the satellites whose old records are now dead. The copies of the others are declared garbage; if
-// that fails too, the directory is given up, and the next Open does it.
-func (d *dir) journalMoves(p plan) (gone map[netx.NodeID]bool, err error) {
+// journalMoves returns the satellites whose copies count now and whose old records are dead. A crash between the
+// records leaves both copies; the next replay keeps one. Where writing fails in between the copies are declared
+// garbage; if that fails too, the directory is given up.
+func (d *dir) journalMoves(p plan) (moved map[netx.NodeID]bool, err error) {
 	for o, items := range p.trash {
 		err = errors.Join(err, d.journal(kindTrash, o.satellite, o.trashed, items, func() {}))
 	}
 	now := toSeconds(d.now())
-	gone = map[netx.NodeID]bool{}
+	moved = map[netx.NodeID]bool{}
 	for satellite, items := range p.dead {
-		if err == nil {
-			err = d.journal(kindDelete, satellite, now, items, func() {})
-			gone[satellite] = err == nil
+		if err != nil {
+			break
 		}
-	}
-	for satellite, items := range p.copies {
-		if gone[satellite] {
-			continue
+		if err = d.journal(kindAdopt, satellite, now, p.copies[satellite], func() {}); err != nil {
+			break
 		}
-		if again := d.journal(kindDelete, satellite, now, items, func() {}); again != nil {
+		if err = d.journal(kindDelete, satellite, now, items, func() {}); err == nil {
+			moved[satellite] = true
+		} else if again := d.journal(kindDelete, satellite, now, p.copies[satellite], func() {}); again != nil {
 			d.giveUp(again)
 		}
 	}
-	return gone, err
+	return moved, err
 }
 
-// planMoves decides for each copy whether the piece is still there: then the old record dies, else the new one.
+// planMoves looks which of the pieces are still where they were copied from.
 func (d *dir) planMoves(moves []move) (plan, error) {
 	p := plan{trash: map[owner][]item{}, dead: map[netx.NodeID][]item{}, copies: map[netx.NodeID][]item{}}
 	for _, m := range moves {
@@ -258,16 +260,15 @@ func (d *dir) planMoves(moves []move) (plan, error) {
 		if err != nil {
 			return p, err
 		}
-		sat, from, to := m.key.satellite, item{m.key.piece, m.from}, item{m.key.piece, m.to}
-		p.copies[sat] = append(p.copies[sat], to)
 		if !found || old.at != m.from {
-			p.dead[sat] = append(p.dead[sat], to)
 			continue
 		}
+		sat, to := m.key.satellite, item{m.key.piece, m.to}
 		now := old
 		now.at = m.to
 		p.steps = append(p.steps, step{m.key, &old, &now})
-		p.dead[sat] = append(p.dead[sat], from)
+		p.dead[sat] = append(p.dead[sat], item{m.key.piece, m.from})
+		p.copies[sat] = append(p.copies[sat], to)
 		if old.trashed != 0 {
 			o := owner{sat, old.trashed}
 			p.trash[o] = append(p.trash[o], to)

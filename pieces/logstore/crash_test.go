@@ -130,7 +130,10 @@ func TestCrash(t *testing.T) {
 		rounds = 3
 	}
 	path := t.TempDir()
-	m := &crashModel{put: map[int]bool{}, trashing: map[int]bool{}, trashed: map[int]bool{}, doomed: map[int][]int{}, gone: map[int]bool{}}
+	m := &crashModel{
+		put: map[int]bool{}, trashing: map[int]bool{}, trashed: map[int]bool{},
+		doomed: map[int][]int{}, gone: map[int]bool{},
+	}
 	for round := range rounds {
 		m.round(t, path)
 		if round%3 == 2 {

@@ -113,6 +113,7 @@ func (f *damageFixture) expect(t *testing.T, want [3]error) {
 func TestFlippedBits(t *testing.T) {
 	t.Parallel()
 	corrupt, gone := error(pieces.ErrCorrupt), error(pieces.ErrNotFound)
+	one := [3]error{1: corrupt}
 	tests := []struct {
 		name    string
 		flip    func(f *damageFixture) int64
@@ -121,10 +122,10 @@ func TestFlippedBits(t *testing.T) {
 	}{
 		{"header", func(f *damageFixture) int64 { return f.at[1] + 70 }, [3]error{1: corrupt}, [3]error{1: gone}},
 		{"mark", func(f *damageFixture) int64 { return f.at[1] }, [3]error{1: corrupt}, [3]error{1: gone}},
-		{"body", func(f *damageFixture) int64 { return f.at[1] + headerLen + 40_000 }, [3]error{1: corrupt}, [3]error{1: corrupt}},
-		{"block checksum", func(f *damageFixture) int64 { return f.at[1] + headerLen + 50_000 }, [3]error{1: corrupt}, [3]error{1: corrupt}},
-		{"proof", func(f *damageFixture) int64 { return f.at[2] - 6 }, [3]error{1: corrupt}, [3]error{1: corrupt}},
-		{"seal", func(f *damageFixture) int64 { return f.at[2] - 1 }, [3]error{1: corrupt}, [3]error{1: corrupt}},
+		{"body", func(f *damageFixture) int64 { return f.at[1] + headerLen + 40_000 }, one, one},
+		{"block checksum", func(f *damageFixture) int64 { return f.at[1] + headerLen + 50_000 }, one, one},
+		{"proof", func(f *damageFixture) int64 { return f.at[2] - 6 }, one, one},
+		{"seal", func(f *damageFixture) int64 { return f.at[2] - 1 }, one, one},
 		{"last seal", func(f *damageFixture) int64 { return f.end - 1 }, [3]error{2: corrupt}, [3]error{2: corrupt}},
 		{"last header", func(f *damageFixture) int64 { return f.at[2] + 20 }, [3]error{2: corrupt}, [3]error{2: gone}},
 		{"first header", func(f *damageFixture) int64 { return 15 }, [3]error{0: corrupt}, [3]error{0: gone}},
@@ -213,8 +214,8 @@ func TestIndexOfAnotherStore(t *testing.T) {
 	f.expect(t, [3]error{})
 }
 
-// TestForgedRecord stores a piece whose bytes are the log of another piece, damages what stands before it, and rebuilds:
-// the bytes of a piece must never be taken for records.
+// TestForgedRecord stores a piece whose bytes are the log of another piece, damages what stands before it, and
+// rebuilds: the bytes of a piece must never be taken for records.
 func TestForgedRecord(t *testing.T) {
 	t.Parallel()
 	f := newDamageFixture(t)
@@ -278,7 +279,10 @@ func TestRebuildAndDump(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := out.String()
-	for _, want := range []string{storetest.PieceID(0).String(), storetest.PieceID(2).String(), "damaged 50", "trash ", "1 items"} {
+	wants := []string{
+		storetest.PieceID(0).String(), storetest.PieceID(2).String(), "damaged 50", "trash ", "1 items",
+	}
+	for _, want := range wants {
 		if !strings.Contains(text, want) {
 			t.Errorf("dump has no %q:\n%s", want, text)
 		}

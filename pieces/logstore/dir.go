@@ -45,6 +45,7 @@ type dir struct {
 	lock     *os.File
 	db       *bbolt.DB
 	buffers  *buffers
+	names    bucketNames
 	leases   chan struct{}         // one token for each large upload that runs
 	fail     func(op string) error // tests: an error of the index; nil otherwise
 
@@ -75,7 +76,8 @@ type dir struct {
 
 func newDir(spec Dir, opts Options) *dir {
 	return &dir{
-		path: spec.Path, capacity: spec.Capacity, noSync: opts.NoSync, logSize: opts.logSize, fastIdx: opts.fastIndex, fs: opts.FS, now: opts.Now,
+		path: spec.Path, capacity: spec.Capacity, noSync: opts.NoSync, logSize: opts.logSize, fastIdx: opts.fastIndex,
+		fs: opts.FS, now: opts.Now, names: newNames(),
 		log:     opts.Log.With().Str("dir", spec.Path).Logger(),
 		buffers: newBuffers(), leases: make(chan struct{}, maxLeases),
 		logs: map[uint32]*logFile{}, spare: map[class][]*logFile{}, queues: map[class]*queue{}, nextLog: 1,

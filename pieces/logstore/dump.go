@@ -69,11 +69,11 @@ func (d *dir) dumpLog(ctx context.Context, w io.Writer, l *logFile, size int64) 
 
 func dumpRecord(w io.Writer, log string, r record) error {
 	what := r.hdr.piece.String()
-	if r.hdr.kind != kindPiece {
+	if !r.hdr.kind.isPiece() {
 		what = fmt.Sprintf("%d items", r.hdr.size/itemSize)
 	}
 	const layout = "2006-01-02T15:04:05Z"
-	line := fmt.Sprintf("%s %10d %-7s %s %s %d %s", log, r.offset, kindNames[r.hdr.kind], r.hdr.satellite.Short(),
+	line := fmt.Sprintf("%s %10d %-7s %s %s %d %s", log, r.offset, r.hdr.kind, r.hdr.satellite.Short(),
 		what, r.hdr.size, fromSeconds(uint32(r.hdr.created)).Format(layout))
 	if r.hdr.expires != 0 {
 		line += " expires " + fromSeconds(uint32(r.hdr.expires)).Format(layout)
@@ -82,8 +82,8 @@ func dumpRecord(w io.Writer, log string, r record) error {
 	return err
 }
 
-// Rebuild makes the indexes anew from the logs alone. The store must not be open. It takes as long as reading the header
-// and footer of every piece does; after damage to an index Open does it unasked.
+// Rebuild makes the indexes anew from the logs alone. The store must not be open. It takes as long as reading the
+// header and footer of every piece does; after damage to an index Open does it unasked.
 func Rebuild(ctx context.Context, opts Options) error {
 	for _, d := range opts.Dirs {
 		if err := setIndexAside(ctx, d.Path); err != nil {

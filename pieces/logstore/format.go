@@ -45,10 +45,18 @@ const (
 	kindTrash   kind = 2 // body: items which went to the trash at the header's time
 	kindRestore kind = 3 // body: items which came out of the trash
 	kindDelete  kind = 4 // body: items which are garbage
-	kindEnd     kind = 5
+	kindCopy    kind = 5 // like kindPiece, made by compaction: garbage unless adopted
+	kindAdopt   kind = 6 // body: items which are copies that count
+	kindEnd     kind = 7
 )
 
-var kindNames = [...]string{kindPiece: "piece", kindTrash: "trash", kindRestore: "restore", kindDelete: "delete"}
+// isPiece says whether the record holds a piece; the others are mutations.
+func (k kind) isPiece() bool { return k == kindPiece || k == kindCopy }
+
+// String returns the name that Dump prints.
+func (k kind) String() string {
+	return [...]string{"?", "piece", "trash", "restore", "delete", "copy", "adopt"}[min(k, kindEnd)%kindEnd]
+}
 
 // errTorn and errRecord are what parsing a record finds; they never leave the package alone.
 var (
@@ -121,9 +129,9 @@ func (h *header) validate() error {
 	switch {
 	case h.kind == 0 || h.kind >= kindEnd:
 		return errRecord
-	case h.kind == kindPiece && h.size > pieces.MaxPieceSize:
+	case h.kind.isPiece() && h.size > pieces.MaxPieceSize:
 		return errRecord
-	case h.kind != kindPiece && (h.size > maxItems*itemSize || h.size%itemSize != 0):
+	case !h.kind.isPiece() && (h.size > maxItems*itemSize || h.size%itemSize != 0):
 		return errRecord
 	}
 	return nil

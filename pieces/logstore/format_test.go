@@ -34,7 +34,7 @@ func TestDocExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, after, _ := strings.Cut(string(doc), "// \"ok\":\n//\n")
+	_, after, _ := strings.Cut(string(doc), "\"ok\":\n//\n")
 	block, _, _ := strings.Cut(after, "\n//\n")
 	text := strings.NewReplacer("//", "", "\t", "", "\n", "", " ", "").Replace(block)
 	documented, err := hex.DecodeString(text)

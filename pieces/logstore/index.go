@@ -25,7 +25,7 @@ var errIndex = errors.New("index is not usable")
 // bucketNames are the buckets of the index; see FORMAT.
 type bucketNames struct{ meta, logs, usage, pieces, trash, expiry []byte }
 
-func names() bucketNames {
+func newNames() bucketNames {
 	return bucketNames{
 		[]byte("meta"), []byte("logs"), []byte("usage"), []byte("pieces"), []byte("trash"), []byte("expiry"),
 	}
@@ -35,7 +35,7 @@ func (n bucketNames) all() [][]byte {
 	return [][]byte{n.meta, n.logs, n.usage, n.pieces, n.trash, n.expiry}
 }
 
-// openIndex opens the index and reads all but the pieces. rebuild: it is new or was never completed. Errors: errIndex.
+// openIndex opens the index and reads all but the pieces. rebuild: it is new. Errors: errIndex.
 func (d *dir) openIndex() (rebuild bool, err error) {
 	path := filepath.Join(d.path, indexName)
 	defer func() {
@@ -52,7 +52,7 @@ func (d *dir) openIndex() (rebuild bool, err error) {
 	d.db = db
 	fresh := false
 	err = db.View(func(tx *bbolt.Tx) error {
-		n := names()
+		n := d.names
 		meta := tx.Bucket(n.meta)
 		if fresh = meta == nil; fresh {
 			rebuild = true
@@ -66,10 +66,13 @@ func (d *dir) openIndex() (rebuild bool, err error) {
 			return errIndex
 		}
 		d.nextLog = binary.BigEndian.Uint32(next)
-		rebuild = meta.Get([]byte("ready")) == nil
+		if meta.Get([]byte("ready")) == nil {
+			return fmt.Errorf("%w: its making was interrupted", errIndex)
+		}
 		return errors.Join(d.loadRows(tx.Bucket(n.logs)), d.loadUsage(tx.Bucket(n.usage)))
 	})
 	if err == nil && fresh {
+		db.NoSync = true // until markReady: without its note this index is not used
 		err = db.Update(d.createBuckets)
 	}
 	if err != nil {
@@ -80,7 +83,7 @@ func (d *dir) openIndex() (rebuild bool, err error) {
 }
 
 func (d *dir) createBuckets(tx *bbolt.Tx) error {
-	n := names()
+	n := d.names
 	for _, name := range n.all() {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
@@ -159,7 +162,7 @@ func (d *dir) lookup(k key) (e entry, found bool, err error) {
 		return c.entry, !c.deleted, nil
 	}
 	err = d.db.View(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(names().pieces).Bucket(k.satellite[:])
+		b := tx.Bucket(d.names.pieces).Bucket(k.satellite[:])
 		if b == nil {
 			return nil
 		}
@@ -212,7 +215,7 @@ func (d *dir) flushIfFull() error {
 	switch {
 	case n >= 4*flushEntries:
 		return d.flush()
-	case n >= flushEntries && d.flushMu.TryLock():
+	case n >= flushEntries && !d.db.NoSync && d.flushMu.TryLock():
 		d.flushMu.Unlock()
 		return d.flush()
 	}
@@ -314,11 +317,11 @@ func (d *dir) writeIndex(s *snapshot) error {
 		return bytes.Compare(a.piece[:], b.piece[:])
 	})
 	return d.db.Update(func(tx *bbolt.Tx) error {
-		if err := putRows(tx, s); err != nil {
+		if err := d.putRows(tx, s); err != nil {
 			return err
 		}
 		for _, k := range keys {
-			if err := putChange(tx, k, s.changes[k]); err != nil {
+			if err := d.putChange(tx, k, s.changes[k]); err != nil {
 				return err
 			}
 		}
@@ -326,8 +329,8 @@ func (d *dir) writeIndex(s *snapshot) error {
 	})
 }
 
-func putRows(tx *bbolt.Tx, s *snapshot) error {
-	n := names()
+func (d *dir) putRows(tx *bbolt.Tx, s *snapshot) error {
+	n := d.names
 	err := tx.Bucket(n.meta).Put([]byte("next"), binary.BigEndian.AppendUint32(nil, s.nextLog))
 	logs, usage := tx.Bucket(n.logs), tx.Bucket(n.usage)
 	for num, r := range s.rows {
@@ -349,8 +352,8 @@ func putRows(tx *bbolt.Tx, s *snapshot) error {
 }
 
 // putChange writes one entry and its keys in the lists of trash and expiry.
-func putChange(tx *bbolt.Tx, k key, c change) error {
-	n := names()
+func (d *dir) putChange(tx *bbolt.Tx, k key, c change) error {
+	n := d.names
 	b, err := tx.Bucket(n.pieces).CreateBucketIfNotExists(k.satellite[:])
 	if err != nil {
 		return err

@@ -166,7 +166,7 @@ func (d *dir) overTrash(ctx context.Context, s *Store, satellite netx.NodeID, fi
 	fn func([]pieces.PieceID) (int64, error)) (n int64, err error) {
 	from := trashKey(key{satellite: satellite}, first)
 	prefix := satellite[:]
-	return d.overKeys(ctx, s, names().trash, from, func(chunk [][]byte) (int64, bool, error) {
+	return d.overKeys(ctx, s, d.names.trash, from, func(chunk [][]byte) (int64, bool, error) {
 		var ids []pieces.PieceID
 		end := false
 		for _, k := range chunk {
@@ -220,7 +220,7 @@ func (d *dir) keyChunk(bucket, from []byte) (keys [][]byte, err error) {
 // DeleteExpired implements pieces.Store.
 func (s *Store) DeleteExpired(ctx context.Context, now time.Time) (int64, error) {
 	return s.each(ctx, "delete expired pieces", func(d *dir) (int64, error) {
-		n, err := d.overKeys(ctx, s, names().expiry, nil, func(chunk [][]byte) (int64, bool, error) {
+		n, err := d.overKeys(ctx, s, d.names.expiry, nil, func(chunk [][]byte) (int64, bool, error) {
 			return d.deleteExpired(chunk, now)
 		})
 		if n > 0 && err == nil {
@@ -286,7 +286,7 @@ func (d *dir) overEntries(satellite netx.NodeID, size int, fn func([]listed) err
 	for {
 		var chunk []listed
 		err := d.db.View(func(tx *bbolt.Tx) error {
-			b := tx.Bucket(names().pieces).Bucket(satellite[:])
+			b := tx.Bucket(d.names.pieces).Bucket(satellite[:])
 			if b == nil {
 				return nil
 			}

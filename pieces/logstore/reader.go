@@ -54,7 +54,7 @@ func (d *dir) readEnds(f File, log uint32, k key, e entry) (footer, error) {
 		return footer{}, err
 	}
 	h, err := decodeHeader(buf, syncOf(d.id, log))
-	if err != nil || h.kind != kindPiece || h.satellite != k.satellite || h.piece != k.piece || h.size != e.size {
+	if err != nil || !h.kind.isPiece() || h.satellite != k.satellite || h.piece != k.piece || h.size != e.size {
 		return footer{}, fmt.Errorf("header: %w", pieces.ErrCorrupt)
 	}
 	foot, err := decodeFooter(buf[headerSize:], buf[:headerSize], size)

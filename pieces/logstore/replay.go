@@ -19,16 +19,39 @@ import (
 )
 
 // Replay: the normal way to open a directory. The index knows each log up to some length. What the log has beyond is
-// read and entered: first the journals, whose items say what became of which record, then the other logs. An index that
-// is lost is only the case where it knows nothing, except that nothing is cut off a log then: what does not parse at the
-// end of a log may have been acknowledged long ago.
+// read and entered: first the journals, whose items say what became of which record, then the other logs. An index
+// that is lost is only the case where it knows nothing, except that nothing is cut off a log then: what does not
+// parse at the end of a log may have been acknowledged long ago.
 
-// fate is what the journals say about one record; the last one counts.
+// mention is what one item of a journal says about one record.
+type mention struct {
+	at   uint64 // location
+	tag  uint64 // start of the piece ID: a location alone may have held another record before a crash
+	when uint32
+	kind kind
+}
+
+// fate is what all mentions of a record come to.
 type fate struct {
-	at      uint64 // location
-	tag     uint64 // start of the piece ID: a location alone may have held another record before a crash
 	trashed uint32
 	deleted bool
+	adopted bool
+}
+
+// counts says whether a record of a kind is a piece of the store.
+func (f fate) counts(k kind) bool { return !f.deleted && (f.adopted || k == kindPiece) }
+
+func (f *fate) take(m mention) {
+	switch m.kind {
+	case kindTrash:
+		f.trashed = m.when
+	case kindRestore:
+		f.trashed = 0
+	case kindDelete:
+		f.deleted = true
+	case kindAdopt:
+		f.adopted = true
+	}
 }
 
 func tagOf(piece pieces.PieceID) uint64 { return binary.BigEndian.Uint64(piece[:]) }
@@ -36,13 +59,13 @@ func (l location) number() uint64       { return uint64(l.log)<<32 | uint64(l.of
 
 // replayer is the state of one replay.
 type replayer struct {
-	dir     *dir
-	rebuild bool // the index was lost
-	sizes   map[uint32]int64
-	fates   []fate
-	losers  map[netx.NodeID][]item // records that must not come back: second copies, damaged ones never acknowledged
-	changed bool
-	max     uint32 // largest log number seen anywhere
+	dir      *dir
+	rebuild  bool // the index was lost
+	sizes    map[uint32]int64
+	mentions []mention
+	losers   map[netx.NodeID][]item // records that must not come back: second copies, damaged ones never acknowledged
+	changed  bool
+	max      uint32 // largest log number seen anywhere
 }
 
 // replay makes the index complete and the logs clean.
@@ -61,7 +84,7 @@ func (d *dir) replay(ctx context.Context) error {
 			return err
 		}
 	}
-	r.sortFates()
+	r.sortMentions()
 	for _, l := range logs {
 		if err := r.readLog(ctx, l); err != nil {
 			return err
@@ -135,7 +158,8 @@ func (r *replayer) sorted() (journals, logs []*logFile) {
 
 // scan walks what the index does not know of a log. It returns the end of the last sound record; rest are the damaged
 // records after it.
-func (r *replayer) scan(ctx context.Context, l *logFile, fn func(s *scanner, rec record) error) (int64, []record, error) {
+func (r *replayer) scan(ctx context.Context, l *logFile,
+	fn func(s *scanner, rec record) error) (end int64, rest []record, err error) {
 	f, err := r.dir.acquire(l)
 	if err != nil {
 		return 0, nil, err
@@ -164,8 +188,8 @@ func (r *replayer) scan(ctx context.Context, l *logFile, fn func(s *scanner, rec
 	}
 }
 
-// readJournal applies the mutations that the index does not know to the entries that it does, and notes them for those
-// to come.
+// readJournal applies the mutations that the index does not know to the entries that it does, and notes them for
+// those to come.
 func (r *replayer) readJournal(ctx context.Context, l *logFile) error {
 	if r.sizes[l.num] <= l.committed || l.sealed {
 		return r.trim(l, l.committed)
@@ -179,7 +203,7 @@ func (r *replayer) readJournal(ctx context.Context, l *logFile) error {
 		r.note(rec.hdr, items)
 		for _, it := range items {
 			r.max = max(r.max, it.at.log)
-			if err := r.applyFate(key{rec.hdr.satellite, it.piece}, it.at, fateBy(rec.hdr, it)); err != nil {
+			if err := r.applyMention(key{rec.hdr.satellite, it.piece}, it.at, mentionBy(rec.hdr, it)); err != nil {
 				return err
 			}
 		}
@@ -196,32 +220,29 @@ func (r *replayer) readJournal(ctx context.Context, l *logFile) error {
 	return r.trim(l, end)
 }
 
-// fateBy is what one mutation says about one record.
-func fateBy(h header, it item) fate {
-	f := fate{at: it.at.number(), tag: tagOf(it.piece), deleted: h.kind == kindDelete}
-	if h.kind == kindTrash {
-		f.trashed = uint32(h.created)
-	}
-	return f
+func mentionBy(h header, it item) mention {
+	return mention{at: it.at.number(), tag: tagOf(it.piece), when: uint32(h.created), kind: h.kind}
 }
 
 // note remembers the items of a mutation.
 func (r *replayer) note(h header, items []item) {
 	for _, it := range items {
-		r.fates = append(r.fates, fateBy(h, it))
+		r.mentions = append(r.mentions, mentionBy(h, it))
 	}
 }
 
-func (r *replayer) sortFates() {
-	slices.SortStableFunc(r.fates, func(a, b fate) int { return cmp.Compare(a.at, b.at) })
+func (r *replayer) sortMentions() {
+	slices.SortStableFunc(r.mentions, func(a, b mention) int { return cmp.Compare(a.at, b.at) })
 }
 
-// applyFate changes the entry of the record at a location, if the index has it.
-func (r *replayer) applyFate(k key, at location, f fate) error {
+// applyMention changes the entry of the record at a location, if the index has it.
+func (r *replayer) applyMention(k key, at location, m mention) error {
 	old, found, err := r.dir.lookup(k)
 	if err != nil || !found || old.at != at {
 		return err
 	}
+	f := fate{trashed: old.trashed}
+	f.take(m)
 	r.dir.mu.Lock()
 	defer r.dir.mu.Unlock()
 	if f.deleted {
@@ -234,15 +255,15 @@ func (r *replayer) applyFate(k key, at location, f fate) error {
 	return nil
 }
 
-// fateOf returns what the journals say last about a record.
-func (r *replayer) fateOf(at location, piece pieces.PieceID) (last fate) {
-	i, _ := slices.BinarySearchFunc(r.fates, at.number(), func(f fate, n uint64) int { return cmp.Compare(f.at, n) })
-	for ; i < len(r.fates) && r.fates[i].at == at.number(); i++ {
-		if r.fates[i].tag == tagOf(piece) {
-			last = r.fates[i]
+// fateOf adds up what the journals say about a record.
+func (r *replayer) fateOf(at location, piece pieces.PieceID) (f fate) {
+	i, _ := slices.BinarySearchFunc(r.mentions, at.number(), func(m mention, n uint64) int { return cmp.Compare(m.at, n) })
+	for ; i < len(r.mentions) && r.mentions[i].at == at.number(); i++ {
+		if r.mentions[i].tag == tagOf(piece) {
+			f.take(r.mentions[i])
 		}
 	}
-	return last
+	return f
 }
 
 // readLog enters the pieces of a log that the index does not know.
@@ -280,12 +301,12 @@ func (r *replayer) advance(l *logFile, end int64) {
 
 // enter puts a sound record into the index.
 func (r *replayer) enter(l *logFile, rec record) error {
-	if rec.hdr.kind != kindPiece {
+	if !rec.hdr.kind.isPiece() {
 		return nil
 	}
 	k, at := key{rec.hdr.satellite, rec.hdr.piece}, location{l.num, uint32(rec.offset)}
 	f := r.fateOf(at, k.piece)
-	if f.deleted {
+	if !f.counts(rec.hdr.kind) {
 		return nil
 	}
 	old, found, err := r.dir.lookup(k)
@@ -307,11 +328,11 @@ func (r *replayer) enter(l *logFile, rec record) error {
 	return nil
 }
 
-// enterDamaged enters records of which only the header is sound. When the index was lost they stay known as pieces, so
-// that reading them says ErrCorrupt and not ErrNotFound; else they were never acknowledged.
+// enterDamaged enters records of which only the header is sound. When the index was lost they stay known as pieces,
+// so that reading them says ErrCorrupt and not ErrNotFound; else they were never acknowledged.
 func (r *replayer) enterDamaged(l *logFile, damaged []record) error {
 	for _, rec := range damaged {
-		if rec.hdr.kind != kindPiece {
+		if !rec.hdr.kind.isPiece() {
 			continue
 		}
 		if r.rebuild {
@@ -321,15 +342,15 @@ func (r *replayer) enterDamaged(l *logFile, damaged []record) error {
 			continue
 		}
 		it := item{rec.hdr.piece, location{l.num, uint32(rec.offset)}}
-		if !r.fateOf(it.at, it.piece).deleted {
+		if r.fateOf(it.at, it.piece).counts(rec.hdr.kind) {
 			r.losers[rec.hdr.satellite] = append(r.losers[rec.hdr.satellite], it)
 		}
 	}
 	return nil
 }
 
-// trim deals with what stands in a log past the end of its sound records: an unfinished piece is cut off. When the index
-// was lost the log is sealed as it is instead.
+// trim deals with what stands in a log past the end of its sound records: an unfinished piece is cut off. When the
+// index was lost the log is sealed as it is instead.
 func (r *replayer) trim(l *logFile, end int64) error {
 	size := r.sizes[l.num]
 	if size <= end {
@@ -396,17 +417,20 @@ func (r *replayer) finish(journals []*logFile) error {
 	if err := d.flush(); err != nil {
 		return err
 	}
+	if !r.rebuild {
+		return nil
+	}
 	return d.markReady()
 }
 
-// markReady notes that the index is complete; without the note the next Open goes on rebuilding it.
+// markReady makes a new index durable and then notes that it is complete.
 func (d *dir) markReady() error {
+	if err := d.db.Sync(); err != nil {
+		return diskErr("write index", err)
+	}
+	d.db.NoSync = d.fastIdx
 	err := d.db.Update(func(tx *bbolt.Tx) error {
-		meta := tx.Bucket(names().meta)
-		if meta.Get([]byte("ready")) != nil {
-			return nil
-		}
-		return meta.Put([]byte("ready"), []byte{1})
+		return tx.Bucket(d.names.meta).Put([]byte("ready"), []byte{1})
 	})
 	return diskErr("write index", err)
 }

@@ -8,8 +8,8 @@ import (
 	"storj/pieces"
 )
 
-// Run does what can wait: it flushes the index, syncs logs (Options.NoSync), looks at markers and disks, unlinks dead logs
-// and compacts. It returns nil when ctx ends. Without it the store works, flushes when enough has gathered, and
+// Run does what can wait: it flushes the index, syncs logs (Options.NoSync), looks at markers and disks, unlinks dead
+// logs and compacts. It returns nil when ctx ends. Without it the store works, flushes when enough has gathered, and
 // does not compact.
 //
 // One goroutine, the caller's. Nothing ticks while nothing is stored, but the watch each minute.
@@ -89,8 +89,8 @@ func (s *Store) compactAll(ctx context.Context) {
 	}
 }
 
-// Compact rewrites every sealed log of which less than the given share lives, and unlinks what is left. It returns the
-// bytes freed.
+// Compact rewrites every sealed log of which less than the given share lives, and unlinks what is left. It returns
+// the bytes freed.
 func (s *Store) Compact(ctx context.Context, below float64) (freed int64, err error) {
 	if err := s.enter(); err != nil {
 		return 0, err

@@ -83,7 +83,7 @@ func (s *scanner) parse(at int64) (r record, err error) {
 	}
 	r.proof = len(f.proof)
 	r.length = recordSize(int64(h.size), r.proof)
-	if s.verify || h.kind != kindPiece {
+	if s.verify || !h.kind.isPiece() {
 		err = s.verifyBody(r, f)
 	}
 	return r, err

@@ -47,8 +47,8 @@ type flight struct {
 // Open opens the store in directories that Setup has made ready.
 //
 // What a crash left is mended: unfinished pieces are cut off, and the index learns what it missed from the logs, or
-// everything if it is lost. After a Close it takes milliseconds. Errors: ErrNoMarker, ErrMarker, ErrLocked, those of the
-// disk.
+// everything if it is lost. After a Close it takes milliseconds. Errors: ErrNoMarker, ErrMarker, ErrLocked, those of
+// the disk.
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	opts = opts.withDefaults()
 	if len(opts.Dirs) == 0 {
@@ -272,8 +272,8 @@ func (s *Store) place(bytes int64) (*dir, error) {
 	return nil, pieces.ErrNoSpace
 }
 
-// find looks for a piece in all directories. Errors: ErrNotFound; ErrDisk when a directory that is not served may have
-// it.
+// find looks for a piece in all directories. Errors: ErrNotFound; ErrDisk when a directory that is not served may
+// have it.
 func (s *Store) find(k key) (*dir, entry, error) {
 	var fault error
 	for _, d := range s.dirs {

@@ -8,7 +8,8 @@ import (
 	"storj/pieces"
 )
 
-// Damage makes a piece answer ErrCorrupt, as a disk does that rots and is found out. It says whether the piece was there.
+// Damage makes a piece answer ErrCorrupt, as a disk does that rots and is found out. It says whether the piece was
+// there.
 func (s *Store) Damage(satellite netx.NodeID, piece pieces.PieceID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -19,8 +20,8 @@ func (s *Store) Damage(satellite netx.NodeID, piece pieces.PieceID) bool {
 	return it != nil
 }
 
-// Alter flips the bits of the byte at offset without the store noticing, as a node does that lies. It says whether that
-// byte was there.
+// Alter flips the bits of the byte at offset without the store noticing, as a node does that lies. It says whether
+// that byte was there.
 func (s *Store) Alter(satellite netx.NodeID, piece pieces.PieceID, offset int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,10 +27,11 @@ func TestFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !st.Damage(sat, storetest.PieceID(0)) || !st.Alter(sat, storetest.PieceID(1), 99) || !st.Lose(sat, storetest.PieceID(2)) {
+	id := storetest.PieceID
+	if !st.Damage(sat, id(0)) || !st.Alter(sat, id(1), 99) || !st.Lose(sat, id(2)) {
 		t.Fatal("a fault did not find its piece")
 	}
-	if st.Alter(sat, storetest.PieceID(1), 100) || st.Lose(sat, storetest.PieceID(2)) || st.Damage(sat, storetest.PieceID(9)) {
+	if st.Alter(sat, id(1), 100) || st.Lose(sat, id(2)) || st.Damage(sat, id(9)) {
 		t.Fatal("a fault found what is not there")
 	}
 	if _, err := st.Open(ctx, sat, storetest.PieceID(0)); !errors.Is(err, pieces.ErrCorrupt) {

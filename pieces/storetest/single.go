@@ -212,7 +212,8 @@ func testTwice(t *testing.T, st pieces.Store) {
 
 func testSpace(t *testing.T, st pieces.Store) {
 	ctx := t.Context()
-	if sp := st.Space(); sp.Capacity < Capacity-8<<20 || sp.Used != 0 || sp.Trash != 0 || sp.Free <= 3*pieces.MaxPieceSize {
+	sp := st.Space()
+	if sp.Capacity < Capacity-8<<20 || sp.Used != 0 || sp.Trash != 0 || sp.Free <= 3*pieces.MaxPieceSize {
 		t.Fatalf("empty store: %+v", sp)
 	}
 	opts := func(n int) pieces.CreateOptions {
@@ -235,7 +236,7 @@ func testSpace(t *testing.T, st pieces.Store) {
 	}
 	free := st.Space().Free
 	mustStore(t, st, pieces.CreateOptions{Satellite: Satellite(0), Piece: PieceID(20), Size: 1 << 20})
-	sp := st.Space()
+	sp = st.Space()
 	if sp.Used < 1<<20 || sp.Used > 1<<20+8192 || sp.Free > free-1<<20 {
 		t.Fatalf("after 1 MiB: %+v, free before: %d", sp, free)
 	}
