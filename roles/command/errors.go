@@ -13,6 +13,8 @@ import (
 	"storj/metainfo/kv"
 	"storj/netx"
 	"storj/netx/identity"
+	"storj/pieces"
+	"storj/pieces/segmentio"
 	"storj/roles/command/accesses"
 	"storj/roles/command/location"
 	"storj/roles/command/screen"
@@ -109,6 +111,9 @@ func explain(err error) string {
 			return explain(list[0])
 		}
 	}
+	if cause, ok := errors.AsType[*segmentio.TooFewError](err); ok {
+		return cause.Error()
+	}
 	if cause, ok := errors.AsType[*netx.Error](err); ok && errors.Is(err, uplink.ErrUnavailable) {
 		return uplink.ErrUnavailable.Error() + ": " + cause.Error()
 	}
@@ -163,6 +168,8 @@ type verdict struct {
 	plain  bool   // the text of kind says it all: where the error came from is of no interest
 }
 
+const tooFewHint = "Nodes are away: `storj satellite nodes` on the satellite shows which."
+
 // verdicts is the table from kinds of errors to what is told of them. The first match wins.
 func verdicts() []verdict {
 	return []verdict{
@@ -203,6 +210,8 @@ func verdicts() []verdict {
 		{uplink.ErrMetadataInvalid, exitUsage, "", false},
 		{uplink.ErrRangeInvalid, exitUsage, "", true},
 		{uplink.ErrInvalid, exitUsage, "", false},
+		{pieces.ErrTooFewPieces, exitUnavailable, tooFewHint, false},
+		{metainfo.ErrNotEnoughNodes, exitUnavailable, tooFewHint, false},
 		{uplink.ErrUnavailable, exitUnavailable, "Is the satellite running, and its address right? `storj access inspect` shows it.", false},
 		{uplink.ErrUploadLost, exitNotFound, "Start the upload again.", false},
 		{uplink.ErrInternal, exitGeneral, "", false},

@@ -37,6 +37,9 @@ type Options struct {
 	Version      string
 	Log          zerolog.Logger
 	Tune         satellite.Tune
+	// Store makes the store of node i, instead of one on disk; it stays the caller's. For tests of nodes that lose or alter
+	// what they were given.
+	Store func(i int) pieces.Store
 }
 
 const (
@@ -212,6 +215,9 @@ func (n *Network) StartNode(i int) error {
 		Dir: dir, Disks: []storagenode.Disk{{Path: filepath.Join(dir, "pieces"), Capacity: n.opts.Capacity}}, Address: "127.0.0.1:0",
 		RelaxedSync: n.opts.RelaxedSync, Version: n.opts.Version, CheckInInterval: n.opts.Tune.CheckInInterval,
 		Log: n.opts.Log.With().Str("peer", fmt.Sprintf("node%d", i)).Logger(),
+	}
+	if n.opts.Store != nil {
+		opts.Disks, opts.Store = nil, n.opts.Store(i)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "joined")); err != nil {
 		text, err := n.satellite.Admin().CreateToken(n.ctx, 1, time.Hour)

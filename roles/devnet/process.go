@@ -20,6 +20,7 @@ type Process struct {
 	Args    []string // after the binary
 	Dir     string   // its data
 	Address string   // host:port that it was told to listen on
+	Debug   string   // host:port of its metrics and health over HTTP; empty: none
 	Log     string   // file that stdout and stderr are appended to
 
 	binary string

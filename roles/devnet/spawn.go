@@ -22,6 +22,7 @@ type SpawnOptions struct {
 	RelaxedSync bool
 	Capacity    string   // of each node; 100GB
 	Env         []string // added to a nearly empty environment
+	Debug       bool     // every peer shows metrics and health at its Process.Debug
 }
 
 // Processes is a network in which each peer is a process of its own.
@@ -49,7 +50,7 @@ func Spawn(ctx context.Context, opts SpawnOptions) (*Processes, error) {
 		opts.Capacity = "100GB"
 	}
 	p := &Processes{Binary: opts.Binary, Dir: opts.Dir, Config: filepath.Join(opts.Dir, "client"), opts: opts}
-	p.env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + opts.Dir, "STORJ_CONFIG_DIR=" + p.Config}, opts.Env...)
+	p.env = append([]string{"GOMAXPROCS=" + os.Getenv("GOMAXPROCS"), "PATH=" + os.Getenv("PATH"), "HOME=" + opts.Dir, "STORJ_CONFIG_DIR=" + p.Config}, opts.Env...)
 	steps := []func(context.Context) error{p.setupSatellite, p.startNodes, p.waitForNodes, p.createAccess}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -80,8 +81,12 @@ func (p *Processes) setupSatellite(ctx context.Context) error {
 	if _, err := p.Run(ctx, args...); err != nil {
 		return err
 	}
-	p.Satellite = p.process("satellite", dir, "satellite", "run", "--dir", dir, "--debug-address", "")
-	p.Satellite.Address = address
+	debug, err := p.debugAddress()
+	if err != nil {
+		return err
+	}
+	p.Satellite = p.process("satellite", dir, "satellite", "run", "--dir", dir, "--debug-address", debug)
+	p.Satellite.Address, p.Satellite.Debug = address, debug
 	if err := p.Satellite.Start(); err != nil {
 		return err
 	}
@@ -130,15 +135,19 @@ func (p *Processes) addNode(i int, tokenFile string) error {
 	if err != nil {
 		return err
 	}
+	debug, err := p.debugAddress()
+	if err != nil {
+		return err
+	}
 	first := []string{
 		"node", "run", "--dir", dir, "--capacity", p.opts.Capacity, "--address", address,
-		"--debug-address", "", "--join", "@" + tokenFile,
+		"--debug-address", debug, "--join", "@" + tokenFile,
 	}
 	if p.opts.RelaxedSync {
 		first = append(first, "--relaxed-sync")
 	}
 	node := p.process(name, dir, first...)
-	node.Address = address
+	node.Address, node.Debug = address, debug
 	if err := node.Start(); err != nil {
 		return err
 	}
@@ -267,6 +276,19 @@ func (p *Processes) Close() error {
 		errs = append(errs, p.Satellite.Terminate())
 	}
 	return errors.Join(errs...)
+}
+
+// debugAddress finds a TCP port on loopback that nobody uses now, if peers are to show anything.
+func (p *Processes) debugAddress() (string, error) {
+	if !p.opts.Debug {
+		return "", nil
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = listener.Close() }() // only its number was wanted
+	return listener.Addr().String(), nil
 }
 
 // freeAddress finds a UDP port on loopback that nobody uses now.
