@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"storj/ecenc/base58check"
 )
@@ -78,7 +80,9 @@ func ParseNodeURL(text string) (NodeURL, error) {
 func CheckAddress(address string) error {
 	const longestHost = 253 // RFC 1035
 	host, port, err := net.SplitHostPort(address)
-	if err != nil || host == "" || len(host) > longestHost || port == "" || port == "0" {
+	// Addresses come from strangers and are shown to people: nothing that acts on a terminal.
+	hidden := strings.ContainsFunc(address, func(r rune) bool { return r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) })
+	if err != nil || host == "" || len(host) > longestHost || port == "" || port == "0" || hidden {
 		return fmt.Errorf("%w: %q is not host:port", ErrNodeURL, address)
 	}
 	return nil

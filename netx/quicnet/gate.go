@@ -85,10 +85,17 @@ func (g *gate) busy(net.Addr) bool {
 	return g.handshaking >= g.opts.MaxHandshakes
 }
 
+// addrOf is the address that a connection is counted with: of IPv6 the first of its /64, which is what one customer has
+// to choose addresses from (RFC 6177).
 func addrOf(address net.Addr) netip.Addr {
+	const customerBits = 64
 	udp, ok := address.(*net.UDPAddr)
 	if !ok {
 		return netip.Addr{}
 	}
-	return udp.AddrPort().Addr().Unmap()
+	ip := udp.AddrPort().Addr().Unmap()
+	if !ip.Is6() {
+		return ip
+	}
+	return netip.PrefixFrom(ip.WithZone(""), customerBits).Masked().Addr()
 }

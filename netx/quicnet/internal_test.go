@@ -272,6 +272,25 @@ func TestGateCounts(t *testing.T) {
 	}
 }
 
+func TestAddressesThatCountTogether(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, a, b string
+		together   bool
+	}{
+		{"one IPv4 address", "10.0.0.1", "10.0.0.1", true},
+		{"two IPv4 addresses", "10.0.0.1", "10.0.0.2", false},
+		{"IPv4 in IPv6", "10.0.0.1", "::ffff:10.0.0.1", true},
+		{"one /64", "2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", true},
+		{"two /64", "2001:db8:1:2::1", "2001:db8:1:3::1", false},
+	} {
+		a, b := addrOf(udpAddr(netip.MustParseAddr(test.a), 1)), addrOf(udpAddr(netip.MustParseAddr(test.b), 2))
+		if (a == b) != test.together {
+			t.Errorf("%s: counted as %s and %s", test.name, a, b)
+		}
+	}
+}
+
 func TestDialBadAddresses(t *testing.T) {
 	t.Parallel()
 	client := start(t, newIdentity(t), Options{HandshakeTimeout: 100 * time.Millisecond})

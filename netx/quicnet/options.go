@@ -16,7 +16,7 @@ type Options struct {
 
 	MaxStreams         int           // streams at once that one connection's peer may open; 256
 	MaxConns           int           // accepted connections at once; 8192
-	MaxConnsPerAddress int           // accepted connections at once of one IP address, handshakes included; 2048
+	MaxConnsPerAddress int           // accepted connections at once of one IP address or IPv6 /64, handshakes included; 2048
 	AcceptQueue        int           // connections waiting for Accept; 1024
 	MaxHandshakes      int           // handshakes at once, above which addresses must be proved (RFC 9000, 8.1.2); 256
 	HandshakeTimeout   time.Duration // without an answer; 5 s

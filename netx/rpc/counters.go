@@ -15,6 +15,8 @@ const (
 	causeConnsAddress = "connections_address"
 	causeStreams      = "streams"
 	causeStreamsPeer  = "streams_peer"
+	causeStreamsAddr  = "streams_address"
+	causeBodies       = "bodies"
 	causeTooLarge     = "too_large"
 	causeUnknown      = "unknown_method"
 	causeMalformed    = "malformed"
@@ -34,8 +36,8 @@ func newServerCounters(set *metrics.Set) *serverCounters {
 		sent:     set.GetOrCreateCounter("storj_rpc_server_sent_bytes_total"),
 	}
 	for _, cause := range []string{
-		causeConns, causeConnsAddress, causeStreams, causeStreamsPeer,
-		causeTooLarge, causeUnknown, causeMalformed, causeSlow, causeBroken,
+		causeConns, causeConnsAddress, causeStreams, causeStreamsPeer, causeStreamsAddr,
+		causeBodies, causeTooLarge, causeUnknown, causeMalformed, causeSlow, causeBroken,
 	} {
 		c.refused[cause] = set.GetOrCreateCounter(fmt.Sprintf("storj_rpc_server_refused_total{cause=%q}", cause))
 	}
@@ -47,6 +49,8 @@ func (c *serverCounters) refuse(cause string) { c.refused[cause].Inc() }
 // causeOf names why a request could not be received.
 func causeOf(err error) string {
 	switch {
+	case errors.Is(err, netx.ErrBusy):
+		return causeBodies
 	case errors.Is(err, netx.ErrTooLarge):
 		return causeTooLarge
 	case errors.Is(err, netx.ErrUnknownMethod):

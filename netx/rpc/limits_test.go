@@ -1,13 +1,19 @@
 package rpc_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"io"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"storj/netx"
+	"storj/netx/memnet"
+	"storj/netx/nettest"
 	"storj/netx/rpc"
 )
 
@@ -93,6 +99,8 @@ func TestTooManyStreamsAreRefused(t *testing.T) {
 	for name, opts := range map[string]rpc.Options{
 		"streams_peer": {MaxStreamsPerPeer: 2},
 		"streams":      {MaxStreams: 2},
+
+		"streams_address": {MaxStreamsPerAddress: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -164,4 +172,82 @@ func (w *world) mustEcho(t *testing.T) {
 	if answer, err := io.ReadAll(st); err != nil || string(answer) != "\x00\x00\x00\x00" {
 		t.Fatalf("answer %x, %v", answer, err)
 	}
+}
+
+// TestStrangersCannotFillTheLog resets the answer to a call with the code of a fault: it is the peer's word, not ours.
+func TestStrangersCannotFillTheLog(t *testing.T) {
+	t.Parallel()
+	for name, pair := range map[string]func() nettest.Pair{
+		"mem":  func() nettest.Pair { return memPair(memnet.New(1)) },
+		"quic": func() nettest.Pair { return quicPair(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log lockedBuffer
+			w := newWorldLogging(t, pair(), tuning{}, zerolog.New(&log))
+			st := w.raw(t)
+			if _, err := st.Write([]byte{1, 0, byte(methodMirror), 0}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(st, make([]byte, 4)); err != nil {
+				t.Fatal(err)
+			}
+			st.Cancel(netx.Internal)
+			eventually(t, "the handler ended", func() bool {
+				return w.counter(`storj_rpc_server_calls_total{method="7",code="internal"}`) == 1
+			})
+			if _, err := w.call(t, methodPanic, &note{}); err == nil {
+				t.Error("a panic was answered with success")
+			}
+			w.stop()
+			if lines := bytes.Count(log.bytes(), []byte("\n")); lines != 1 || !bytes.Contains(log.bytes(), []byte("boom")) {
+				t.Errorf("log has %d lines, want that of the panic only:\n%s", lines, log.bytes())
+			}
+		})
+	}
+}
+
+// lockedBuffer takes a log from many goroutines.
+type lockedBuffer struct {
+	mu   sync.Mutex // guards the field below
+	text []byte
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text = append(b.text, p...)
+	return len(p), nil
+}
+
+func (b *lockedBuffer) bytes() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return bytes.Clone(b.text)
+}
+
+// TestLargeRequestsShareMemory announces a large request and withholds it.
+func TestLargeRequestsShareMemory(t *testing.T) {
+	t.Parallel()
+	each(t, tuning{server: rpc.Options{MaxBodies: 150 << 10}}, func(t *testing.T, w *world) {
+		st := w.raw(t)
+		if _, err := st.Write([]byte{1, 0, byte(methodEcho), 0x80, 0x80, 0x06}); err != nil { // 96 KiB
+			t.Fatal(err)
+		}
+		large := &note{Text: make([]byte, 100<<10)}
+		eventually(t, "no room for another large request", func() bool {
+			_, err := w.call(t, methodEcho, large)
+			return errors.Is(err, netx.ErrBusy)
+		})
+		if _, err := w.call(t, methodEcho, &note{Text: make([]byte, 60<<10)}); err != nil {
+			t.Errorf("small request: %v", err)
+		}
+		if got := w.counter(`storj_rpc_server_refused_total{cause="bodies"}`); got != 1 {
+			t.Errorf("%d refused, want 1", got)
+		}
+		st.Cancel(netx.Cancelled)
+		eventually(t, "room after it has ended", func() bool {
+			_, err := w.call(t, methodEcho, large)
+			return err == nil
+		})
+	})
 }

@@ -19,19 +19,26 @@ type Peer struct {
 type Options struct {
 	Metrics *metrics.Set // nil: counted, but shown nowhere
 
-	MaxStreams         int           // operations at once; 4096
-	MaxStreamsPerPeer  int           // operations at once of one NodeID; 256, as many as QUIC gives one connection
-	MaxConns           int           // connections at once; 4096 (an idle one is ~55 KB, measured 2026-11)
-	MaxConnsPerAddress int           // connections at once from one IP address; 1024: many peers may share one
-	HeaderTimeout      time.Duration // from the opening of a stream to the end of its request head; 10 s
-	TransferTimeout    time.Duration // to receive a unary request, and to hand over its response; 30 s
+	MaxStreams        int // operations at once; 4096
+	MaxStreamsPerPeer int // operations at once of one NodeID; 256, as many as QUIC gives one connection
+	// MaxStreamsPerAddress bounds operations at once from one IP address (of IPv6: one /64), since NodeIDs cost nothing; 1024.
+	MaxStreamsPerAddress int
+	MaxConns             int // connections at once; 4096 (an idle one is ~55 KB, measured 2026-11)
+	MaxConnsPerAddress   int // connections at once from one IP address or /64; 1024: many peers may share one
+	// MaxBodies bounds the bytes of unary requests over 64 KiB that are held at once, since strangers can send those before
+	// anybody asks who they are; 256 MiB. Smaller ones are always received.
+	MaxBodies       int
+	HeaderTimeout   time.Duration // from the opening of a stream to the end of its request head; 10 s
+	TransferTimeout time.Duration // to receive a unary request, and to hand over its response; 30 s
 }
 
 func (o Options) withDefaults() Options {
 	setDefault(&o.MaxStreams, 4096)
 	setDefault(&o.MaxStreamsPerPeer, 256)
+	setDefault(&o.MaxStreamsPerAddress, 1024)
 	setDefault(&o.MaxConns, 4096)
 	setDefault(&o.MaxConnsPerAddress, 1024)
+	setDefault(&o.MaxBodies, 256<<20)
 	setDefault(&o.HeaderTimeout, 10*time.Second)
 	setDefault(&o.TransferTimeout, 30*time.Second)
 	if o.Metrics == nil {

@@ -23,6 +23,7 @@ func (s *Server) run(ctx context.Context, peer Peer, stream netx.Stream) {
 	buf := s.scratch.get()
 	defer s.scratch.put(buf)
 	st := &ServerStream{stream: stream, server: s, in: inbox{src: stream, buf: *buf}}
+	defer func() { s.releaseBody(st.held) }()
 	m, body, err := s.receive(st)
 	if err != nil {
 		s.count.refuse(causeOf(err))
@@ -55,6 +56,10 @@ func (s *Server) receive(st *ServerStream) (*method, []byte, error) {
 		return nil, nil, fmt.Errorf("%w: %d bytes for method %d", netx.ErrTooLarge, size, number)
 	}
 	if m.unary != nil && size > firstBody {
+		if !s.admitBody(int(size)) {
+			return nil, nil, fmt.Errorf("%w: %d bytes for method %d", netx.ErrBusy, size, number)
+		}
+		st.held = int(size)
 		if err := st.stream.SetDeadline(time.Now().Add(s.opts.TransferTimeout)); err != nil {
 			return nil, nil, err
 		}
@@ -121,6 +126,7 @@ type ServerStream struct {
 	stream  netx.Stream
 	server  *Server
 	in      inbox
+	held    int  // bytes of a large request that the server counts
 	replied bool // written by the handler's goroutine; read after it returned
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 
 	"github.com/rs/zerolog"
@@ -41,11 +42,13 @@ type Server struct {
 	count   *serverCounters
 	scratch scratch
 
-	mu      sync.Mutex // guards the fields below
-	streams int
-	byPeer  map[netx.NodeID]int
-	conns   int
-	byAddr  map[string]int
+	mu            sync.Mutex // guards the fields below
+	streams       int
+	byPeer        map[netx.NodeID]int
+	streamsByAddr map[string]int
+	bodies        int // bytes
+	conns         int
+	byAddr        map[string]int
 }
 
 // NewServer makes a server without methods.
@@ -58,6 +61,8 @@ func NewServer(log zerolog.Logger, opts Options) *Server {
 		count:   newServerCounters(opts.Metrics),
 		byPeer:  make(map[netx.NodeID]int),
 		byAddr:  make(map[string]int),
+
+		streamsByAddr: make(map[string]int),
 	}
 }
 
@@ -122,7 +127,7 @@ func (s *Server) Serve(ctx context.Context, listener netx.Listener) error {
 		if err != nil {
 			return fmt.Errorf("accept connections: %w", err)
 		}
-		host := hostOf(conn.RemoteAddr())
+		host := HostOf(conn.RemoteAddr())
 		if cause := s.admitConn(host); cause != "" {
 			s.count.refuse(cause)
 			_ = conn.Close(netx.Exhausted) // best effort: the peer is being turned away
@@ -144,18 +149,19 @@ func (s *Server) ServeConn(ctx context.Context, conn netx.Conn) {
 	defer cancel()
 	defer func() { _ = conn.Close(netx.Unavailable) }() // best effort: it may have ended already
 	peer := Peer{ID: conn.Peer(), RemoteAddr: conn.RemoteAddr()}
+	host := HostOf(peer.RemoteAddr)
 	for {
 		stream, err := conn.AcceptStream(ctx)
 		if err != nil {
 			return // the connection ended, or ctx did: both are how connections end
 		}
-		if cause := s.admitStream(peer.ID); cause != "" {
+		if cause := s.admitStream(peer.ID, host); cause != "" {
 			s.count.refuse(cause)
 			s.refuse(stream, netx.ErrBusy)
 			continue
 		}
 		running.Go(func() {
-			defer s.releaseStream(peer.ID)
+			defer s.releaseStream(peer.ID, host)
 			s.run(ctx, peer, stream)
 		})
 	}
@@ -182,7 +188,7 @@ func (s *Server) releaseConn(host string) {
 	decrement(s.byAddr, host)
 }
 
-func (s *Server) admitStream(id netx.NodeID) (cause string) {
+func (s *Server) admitStream(id netx.NodeID, host string) (cause string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -190,17 +196,38 @@ func (s *Server) admitStream(id netx.NodeID) (cause string) {
 		return causeStreams
 	case s.byPeer[id] >= s.opts.MaxStreamsPerPeer:
 		return causeStreamsPeer
+	case s.streamsByAddr[host] >= s.opts.MaxStreamsPerAddress:
+		return causeStreamsAddr
 	}
 	s.streams++
 	s.byPeer[id]++
+	s.streamsByAddr[host]++
 	return ""
 }
 
-func (s *Server) releaseStream(id netx.NodeID) {
+func (s *Server) releaseStream(id netx.NodeID, host string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.streams--
 	decrement(s.byPeer, id)
+	decrement(s.streamsByAddr, host)
+}
+
+// admitBody makes room for a large request and says whether there is some; releaseBody gives it back.
+func (s *Server) admitBody(size int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bodies+size > s.opts.MaxBodies {
+		return false
+	}
+	s.bodies += size
+	return true
+}
+
+func (s *Server) releaseBody(size int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bodies -= size
 }
 
 func decrement[K comparable](counts map[K]int, key K) {
@@ -211,17 +238,32 @@ func decrement[K comparable](counts map[K]int, key K) {
 	counts[key]--
 }
 
-func hostOf(address string) string {
+// HostOf names the network that an address (host:port) is counted with: the IPv4 address, of IPv6 the /64, which is what
+// one customer has to choose addresses from (RFC 6177).
+func HostOf(address string) string {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return address
 	}
-	return host
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return host
+	}
+	if ip = ip.Unmap(); ip.Is4() {
+		return ip.String()
+	}
+	return netip.PrefixFrom(ip.WithZone(""), customerBits).Masked().String()
 }
 
-// logOutcome writes what the peer is not told: the text of an error which is our own fault. Others are only counted.
+// customerBits is the length of the IPv6 prefix that counts as one address.
+const customerBits = 64
+
+// logOutcome writes what the peer is not told: the text of an error which is our own fault. Others are only counted;
+// among them those without a reason of ours: they came in as a code from the wire, and whoever sends it must not be able
+// to fill the log.
 func (s *Server) logOutcome(number Method, peer Peer, err error) {
-	if err == nil || netx.CodeOf(err) != netx.Internal {
+	code, _ := netx.Classify(err)
+	if e, known := errors.AsType[*netx.Error](err); code != netx.Internal || known && e.Reason == 0 {
 		return
 	}
 	event := s.log.Warn()

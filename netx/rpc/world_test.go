@@ -109,10 +109,15 @@ func quicPair(t testing.TB) nettest.Pair {
 
 func newWorld(t testing.TB, pair nettest.Pair, tune tuning) *world {
 	t.Helper()
+	return newWorldLogging(t, pair, tune, zerolog.Nop())
+}
+
+func newWorldLogging(t testing.TB, pair nettest.Pair, tune tuning, log zerolog.Logger) *world {
+	t.Helper()
 	set := metrics.NewSet()
 	tune.server.Metrics, tune.pool.Metrics = set, set
 	w := &world{
-		server:  rpc.NewServer(zerolog.Nop(), tune.server),
+		server:  rpc.NewServer(log, tune.server),
 		pool:    rpc.NewPool(pair.Client, tune.pool),
 		pair:    pair,
 		url:     pair.URL(),

@@ -40,11 +40,11 @@ func (d *dir) compactOne(ctx context.Context, s *Store, below float64) (freed in
 	d.mu.Lock()
 	garbage := l.garbage()
 	d.mu.Unlock()
-	if err := d.moveAll(ctx, s, l); err != nil {
+	if err := d.moveAll(ctx, s, l); err != nil && !errors.Is(err, pieces.ErrCorrupt) {
 		return 0, true, err
 	}
 	d.mu.Lock()
-	l.stuck = l.live+l.trash > 0 // damaged records stay where they are
+	l.stuck = l.live+l.trash > 0 // damaged records stay where they are; the next log gets its turn
 	d.mu.Unlock()
 	if err := d.flush(); err != nil || l.stuck {
 		return 0, true, err

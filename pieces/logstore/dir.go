@@ -53,6 +53,7 @@ type dir struct {
 	flushMu sync.Mutex // one flush at a time
 
 	mu         sync.Mutex // guards the fields below
+	whole      bool       // replay has read every log: what counts as dead is dead
 	logs       map[uint32]*logFile
 	spare      map[class][]*logFile // unsealed logs without a lessee
 	queues     map[class]*queue

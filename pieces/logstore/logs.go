@@ -277,9 +277,12 @@ func (d *dir) forgetLog(l *logFile) {
 	}
 }
 
-// deadLogs picks the logs that can be unlinked after the next flush and keeps writers away from them. The caller
-// holds mu.
+// deadLogs picks the logs that can be unlinked after the next flush and keeps writers away from them. While replay
+// runs there are none: what it has not read yet may live. The caller holds mu.
 func (d *dir) deadLogs() (dead []*logFile) {
+	if !d.whole {
+		return nil
+	}
 	for _, l := range d.logs {
 		if l.class.journal || l.leased || l.live+l.trash > 0 || l.committed == 0 {
 			continue

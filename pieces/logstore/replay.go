@@ -165,6 +165,9 @@ func (r *replayer) scan(ctx context.Context, l *logFile,
 		return 0, nil, err
 	}
 	defer r.dir.release(l)
+	if err := f.Sync(); err != nil { // a process that was killed may have left it unsynced, and the index is to know it
+		return 0, nil, diskErr("sync log", err)
+	}
 	s := &scanner{
 		file: f, mark: syncOf(r.dir.id, l.num), pos: l.committed, end: r.sizes[l.num], verify: !r.rebuild,
 	}
@@ -381,6 +384,7 @@ func (r *replayer) trim(l *logFile, end int64) error {
 func (r *replayer) finish(journals []*logFile) error {
 	d := r.dir
 	d.mu.Lock()
+	d.whole = true
 	if next := r.max + 1; next > d.nextLog {
 		d.nextLog = next
 	}

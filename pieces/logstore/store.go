@@ -394,10 +394,13 @@ func (s *Store) openWriters() []*writer {
 	return open
 }
 
-// close flushes and frees a directory; it may be half open.
+// close flushes and frees a directory. One that is half open it leaves as it was found, for the next replay.
 func (d *dir) close() (err error) {
+	d.mu.Lock()
+	flush := d.whole && d.fault == nil
+	d.mu.Unlock()
 	if d.db != nil {
-		if d.faulted() == nil {
+		if flush {
 			err = d.flush()
 		}
 		err = errors.Join(err, d.db.Close())

@@ -202,6 +202,10 @@ func TestLimitsThatAreRefused(t *testing.T) {
 			}, pieces.ErrLimitExpired},
 			{"of yesterday", n.key, func(l *pieces.OrderLimit) { l.Created = l.Created.Add(-24 * time.Hour) }, pieces.ErrLimitExpired},
 			{"of tomorrow", n.key, func(l *pieces.OrderLimit) { l.Created = l.Created.Add(24 * time.Hour) }, pieces.ErrLimitExpired},
+			{"good for years", n.key, func(l *pieces.OrderLimit) {
+				l.Expires = l.Expires.Add(1000 * 24 * time.Hour)
+				l.Serial = pieces.NewSerialNumber(l.Expires)
+			}, pieces.ErrLimitExpired},
 			{"serial of another expiry", n.key, func(l *pieces.OrderLimit) { l.Serial[7]++ }, pieces.ErrLimitExpired},
 			{"too small", n.key, func(l *pieces.OrderLimit) { l.Limit = 999 }, pieces.ErrOrder},
 			{"another uplink's", n.key, func(l *pieces.OrderLimit) { l.UplinkKey = [32]byte{1} }, pieces.ErrOrder},
@@ -343,6 +347,56 @@ func TestOrdersBoundTheDownload(t *testing.T) {
 		got, err := io.ReadAll(st)
 		if len(got) != 100_000 || err == nil {
 			t.Errorf("got %d bytes and %v for an order of 100,000", len(got), err)
+		}
+	})
+}
+
+// TestTricklesAreCutOff sends a byte of an upload now and then: the node must not hold its place for as long as that takes.
+func TestTricklesAreCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, memstore.Options{Capacity: 4 << 20})
+		limit := n.limit(pieces.ActionPut, pieces.NewPieceID(), 1<<20)
+		header := pieces.UploadHeader{Limit: limit.Sign(n.key), Size: 1 << 20}
+		st, err := n.pool.Open(t.Context(), n.url, netx.Data, pieces.MethodUpload, &header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Cancel(netx.Cancelled)
+		for begun := time.Now(); ; time.Sleep(20 * time.Second) {
+			if _, err := st.Write([]byte{1}); err != nil {
+				break
+			}
+			if time.Since(begun) > 2*time.Hour {
+				t.Fatal("a byte every 20 s kept an upload going for two hours")
+			}
+		}
+		synctest.Wait()
+		if free := n.store.Space().Free; free != 4<<20 {
+			t.Errorf("%d bytes free of %d", free, 4<<20)
+		}
+	})
+}
+
+// TestSmallOrdersAreRefused orders a download byte by byte: each order costs the node a signature check.
+func TestSmallOrdersAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, memstore.Options{})
+		id := pieces.NewPieceID()
+		put := n.limit(pieces.ActionPut, id, 1<<20)
+		if _, err := n.put(put.Sign(n.key), content(1<<20)); err != nil {
+			t.Fatal(err)
+		}
+		get := n.limit(pieces.ActionGet, id, 1<<20)
+		order := pieces.Order{Serial: get.Serial, Amount: 1}
+		order.Sign(uplinkKey)
+		header := pieces.DownloadHeader{Limit: get.Sign(n.key), Length: 1 << 20, Order: order}
+		st, err := n.pool.Open(t.Context(), n.url, netx.Data, pieces.MethodDownload, &header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Cancel(netx.Cancelled)
+		if err := st.Response(new(pieces.DownloadReply), pieces.Errors()); !errors.Is(err, pieces.ErrOrder) {
+			t.Errorf("order of one byte of a MiB: %v, want %v", err, pieces.ErrOrder)
 		}
 	})
 }

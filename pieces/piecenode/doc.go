@@ -7,9 +7,11 @@
 // # What is checked before a byte moves
 //
 // The limit names this node, a satellite whose keys the node has, and the action; its authentication is right; it is
-// neither expired nor made at another time than now, give or take pieces.MaxClockSkew; its serial number was not seen
-// before; size or range fit it. Downloads also need an order signed by the limit's uplink key. What fails is counted
-// by cause.
+// neither expired nor made at another time than now, give or take pieces.MaxClockSkew, nor good for over a day; its
+// serial number was not seen before; size or range fit it. Downloads also need orders signed by the limit's uplink key,
+// each for a fair step. What fails is counted by cause.
+//
+// An operation that stands still, or is below half a KiB a second on the whole, is ended.
 //
 // # Concurrency
 //

@@ -25,7 +25,7 @@ func (n *Node) download(ctx context.Context, _ rpc.Peer, header []byte, st *rpc.
 	if err != nil {
 		return err
 	}
-	orders := orderBook{limit: &limit, wake: make(chan struct{}, 1)}
+	orders := orderBook{limit: &limit, wanted: req.Length, wake: make(chan struct{}, 1)}
 	if err := orders.add(&req.Order); err != nil {
 		return n.refuse("order", err)
 	}
@@ -62,7 +62,8 @@ func (n *Node) send(
 	if _, err := r.ReadAt(first, req.Offset); err != nil {
 		return err
 	}
-	if err := st.SetDeadline(time.Now().Add(n.opts.StallTimeout)); err != nil {
+	pace := n.pace(st, req.Length)
+	if err := pace.step(); err != nil {
 		return err
 	}
 	if err := st.ReplyBody(reply, first); err != nil {
@@ -75,7 +76,7 @@ func (n *Node) send(
 		defer stop()
 	}
 	for sent < req.Length {
-		ordered, err := orders.wait(ctx, sent, n.opts.StallTimeout)
+		ordered, err := orders.wait(ctx, sent, time.Until(pace.deadline()))
 		if err != nil {
 			return err
 		}
@@ -83,7 +84,7 @@ func (n *Node) send(
 		if _, err := r.ReadAt(chunk, req.Offset+sent); err != nil {
 			return err
 		}
-		if err := st.SetDeadline(time.Now().Add(n.opts.StallTimeout)); err != nil {
+		if err := pace.step(); err != nil {
 			return err
 		}
 		if _, err := st.Write(chunk); err != nil {
@@ -100,14 +101,21 @@ func (n *Node) send(
 // orderBook holds the highest order of a download. One goroutine adds, another waits.
 type orderBook struct {
 	limit  *pieces.OrderLimit
+	wanted int64 // bytes of the range: more than that needs no order
 	amount atomic.Int64
 	wake   chan struct{} // one token: the amount grew
 }
 
+// minOrderStep is the least that an order adds, unless it is the last: each costs us a signature check, and orders for a
+// byte each would be a cheap way to keep a node busy. A quarter of the smallest step of the protocol.
+const minOrderStep = pieces.FirstOrderBytes / 4
+
 // add checks an order against the limit and the one before it.
 func (b *orderBook) add(order *pieces.Order) error {
-	valid := order.Serial == b.limit.Serial && order.Amount > b.amount.Load() && order.Amount <= b.limit.Limit
-	if !valid || !order.Verify(b.limit.UplinkKey) {
+	before := b.amount.Load()
+	valid := order.Serial == b.limit.Serial && order.Amount > before && order.Amount <= b.limit.Limit
+	needed := before < b.wanted && (order.Amount >= b.wanted || order.Amount-before >= minOrderStep)
+	if !valid || !needed || !order.Verify(b.limit.UplinkKey) {
 		return pieces.ErrOrder
 	}
 	b.amount.Store(order.Amount)

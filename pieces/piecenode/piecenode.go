@@ -27,7 +27,7 @@ type Options struct {
 	Version string
 	Metrics *metrics.Set     // nil: counted, but shown nowhere
 	Now     func() time.Time // nil: time.Now
-	// StallTimeout ends an operation whose peer moves no byte for so long; 30 s.
+	// StallTimeout ends an operation whose peer moves no byte for so long; 30 s. So does being below minRate on the whole.
 	StallTimeout time.Duration
 	// MaxSerials bounds the table of used serial numbers; 1,000,000, about 40 MB when full.
 	MaxSerials int
@@ -74,6 +74,10 @@ func (n *Node) ping(context.Context, rpc.Peer, *pieces.Empty) (*pieces.PingReply
 	return &pieces.PingReply{Version: n.opts.Version, Time: n.opts.Now()}, nil
 }
 
+// maxLimitLife is how far in the future a limit may expire. Satellites make them for an hour; its serial number takes room
+// in a table that all satellites share until then, so none may take it for good.
+const maxLimitLife = 24*time.Hour + pieces.MaxClockSkew
+
 // admit checks a limit for an action and uses up its serial number. It returns the key to acknowledge with.
 func (n *Node) admit(signed *pieces.SignedLimit, allowed func(pieces.Action) bool) (pieces.OrderLimit, pieces.NodeKey, error) {
 	limit, err := signed.Decode()
@@ -90,7 +94,8 @@ func (n *Node) admit(signed *pieces.SignedLimit, allowed func(pieces.Action) boo
 	now := n.opts.Now()
 	skewed := now.Sub(limit.Created).Abs() > pieces.MaxClockSkew
 	dead := !limit.PieceExpires.IsZero() && now.After(limit.PieceExpires)
-	if skewed || dead || !now.Before(limit.Expires) || !limit.Serial.Expires().Equal(limit.Expires) {
+	forever := limit.Expires.Sub(now) > maxLimitLife
+	if skewed || dead || forever || !now.Before(limit.Expires) || !limit.Serial.Expires().Equal(limit.Expires) {
 		return limit, pieces.NodeKey{}, n.refuse("expired", pieces.ErrLimitExpired)
 	}
 	if !n.serials.use(limit.Satellite, limit.Serial, now) {
@@ -120,3 +125,32 @@ func decodeHeader(header []byte, m wire.Message) error {
 	}
 	return nil
 }
+
+// minRate is how fast an operation must move on the whole, in bytes a second, besides never standing still for
+// StallTimeout: who sends a byte now and then would keep a log of the store, a buffer and a stream for weeks. It is low,
+// since the slowest of links may be shared by hundreds of streams.
+const minRate = 512
+
+// pace bounds the reads and writes of one operation in time.
+type pace struct {
+	st    *rpc.ServerStream
+	stall time.Duration
+	end   time.Time
+}
+
+// pace starts the clock of an operation that moves size bytes.
+func (n *Node) pace(st *rpc.ServerStream, size int64) pace {
+	stall := n.opts.StallTimeout
+	return pace{st: st, stall: stall, end: time.Now().Add(stall + time.Duration(size)*time.Second/minRate)}
+}
+
+// deadline is until when the next step must be done.
+func (p pace) deadline() time.Time {
+	if next := time.Now().Add(p.stall); next.Before(p.end) {
+		return next
+	}
+	return p.end
+}
+
+// step sets the deadline of the next step.
+func (p pace) step() error { return p.st.SetDeadline(p.deadline()) }

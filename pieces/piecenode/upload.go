@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/zeebo/blake3"
 
@@ -38,7 +37,7 @@ func (n *Node) upload(ctx context.Context, _ rpc.Peer, header []byte, st *rpc.Se
 		return err
 	}
 	defer func() { _ = w.Cancel() }() // after Commit it does nothing
-	hash, err := n.receive(st, w, req.Size)
+	hash, err := n.receive(st, w, req.Size, n.pace(st, req.Size))
 	if err != nil {
 		n.count.cancelledUploads.Inc()
 		return err
@@ -63,7 +62,7 @@ func (n *Node) upload(ctx context.Context, _ rpc.Peer, header []byte, st *rpc.Se
 }
 
 // receive moves size bytes of body into w and returns their hash.
-func (n *Node) receive(st *rpc.ServerStream, w io.Writer, size int64) (hash [32]byte, err error) {
+func (n *Node) receive(st *rpc.ServerStream, w io.Writer, size int64, pace pace) (hash [32]byte, err error) {
 	hasher := n.buffers.hashers.Get().(*blake3.Hasher)
 	defer n.buffers.hashers.Put(hasher)
 	hasher.Reset()
@@ -71,7 +70,7 @@ func (n *Node) receive(st *rpc.ServerStream, w io.Writer, size int64) (hash [32]
 	defer n.buffers.put(buf)
 	for left := size; left > 0; {
 		chunk := (*buf)[:min(left, int64(len(*buf)))]
-		if err := n.fill(st, chunk); err != nil {
+		if err := fill(st, chunk, pace); err != nil {
 			return hash, err
 		}
 		_, _ = hasher.Write(chunk) // never fails
@@ -85,9 +84,9 @@ func (n *Node) receive(st *rpc.ServerStream, w io.Writer, size int64) (hash [32]
 }
 
 // fill reads exactly len(chunk) bytes from a peer that must keep moving.
-func (n *Node) fill(st *rpc.ServerStream, chunk []byte) error {
+func fill(st *rpc.ServerStream, chunk []byte, pace pace) error {
 	for len(chunk) > 0 {
-		if err := st.SetDeadline(time.Now().Add(n.opts.StallTimeout)); err != nil {
+		if err := pace.step(); err != nil {
 			return err
 		}
 		read, err := st.Read(chunk)

@@ -31,8 +31,9 @@ func (c *Client) Upload(ctx context.Context, req *UploadRequest) (*UploadResult,
 		size:    req.Redundancy.PieceSize(int64(len(req.Data))),
 		key:     pieceKey(req.PieceKey),
 		queue:   c.order(req.Limits),
+		asked:   nodesOf(req.Limits),
 		active:  make(map[*attempt]struct{}),
-		events:  make(chan event, maxEvents),
+		events:  make(chan event),
 		stored:  make(map[int]pieces.StoredPiece),
 		started: time.Now(),
 	}
@@ -67,9 +68,13 @@ func (c *Client) order(limits []pieces.PieceLimit) []pieces.PieceLimit {
 	return sorted
 }
 
-// maxEvents bounds what senders have to say after the conductor stopped listening: each sends one event at its end, and
-// there are at most two for each piece number.
-const maxEvents = 1024
+func nodesOf(limits []pieces.PieceLimit) []netx.NodeID {
+	nodes := make([]netx.NodeID, len(limits))
+	for i := range limits {
+		nodes[i] = limits[i].Node.ID
+	}
+	return nodes
+}
 
 // upload conducts one segment. Its fields belong to the conductor; senders speak through events and their attempt.
 type upload struct {
@@ -82,6 +87,7 @@ type upload struct {
 	started time.Time
 
 	queue     []pieces.PieceLimit
+	asked     []netx.NodeID // all that were ever in queue: none is to get a second piece
 	active    map[*attempt]struct{}
 	events    chan event
 	senders   sync.WaitGroup
@@ -171,9 +177,21 @@ func (u *upload) start(limit pieces.PieceLimit) {
 			Node: limit.Node, Limit: limit.Limit, Key: u.key, Size: u.size, Source: source, Sent: &a.sent,
 		})
 		u.sent.Add(a.sent.Load())
-		u.events <- event{a: a, ack: ack, err: err}
+		u.tell(event{a: a, ack: ack, err: err})
 	})
 }
+
+// tell hands an event to the conductor, as long as it listens.
+func (u *upload) tell(e event) {
+	select {
+	case u.events <- e:
+	case <-u.ctx.Done():
+	}
+}
+
+// maxAsked is how many nodes are asked to store a segment before no more are sought, as a multiple of its pieces. After
+// that what fails is not the nodes; and a request to replace some names at most twice ecenc.MaxTotal to be excluded.
+const maxAsked = 2
 
 // replace asks for other nodes, one call at a time.
 func (u *upload) replace() {
@@ -183,24 +201,19 @@ func (u *upload) replace() {
 	u.replacing = true
 	failed := u.retry
 	u.retry = nil
-	exclude := make([]netx.NodeID, 0, len(u.req.Limits)+len(u.failures))
-	for _, limit := range u.req.Limits {
-		exclude = append(exclude, limit.Node.ID)
-	}
-	for _, failure := range u.failures {
-		exclude = append(exclude, failure.Node)
-	}
+	exclude := slices.Clone(u.asked)
 	u.senders.Go(func() {
 		limits, err := u.req.Replace(u.ctx, failed, exclude)
-		u.events <- event{limits: limits, err: err}
+		u.tell(event{limits: limits, err: err})
 	})
 }
 
 func (u *upload) handle(e event) {
 	if e.a == nil {
 		u.replacing = false
-		u.dry = e.err != nil || len(e.limits) == 0 || len(u.failures) > 2*u.req.Redundancy.Total
-		u.queue = append(u.queue, e.limits...)
+		fresh := slices.DeleteFunc(e.limits, func(l pieces.PieceLimit) bool { return slices.Contains(u.asked, l.Node.ID) })
+		u.queue, u.asked = append(u.queue, fresh...), append(u.asked, nodesOf(fresh)...)
+		u.dry = e.err != nil || len(fresh) == 0 || len(u.asked) >= maxAsked*u.req.Redundancy.Total
 		return
 	}
 	delete(u.active, e.a)

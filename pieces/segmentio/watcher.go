@@ -1,6 +1,7 @@
 package segmentio
 
 import (
+	"slices"
 	"time"
 
 	"storj/pieces"
@@ -120,7 +121,7 @@ func (w *watcher) hopeless(row int64, now time.Time) error {
 	if possible >= d.code.Required() && now.Sub(last) < d.c.opts.GiveUp {
 		return nil
 	}
-	failures := d.failures
+	failures := slices.Clone(d.failures) // fetches that still run add to it
 	for _, f := range d.fetches {
 		if f.late && !f.failed {
 			failures = append(failures, NodeError{Node: f.limit.Node.ID, Err: pieces.ErrStalled})
