@@ -204,11 +204,44 @@ func TestOpenJoin(t *testing.T) {
 		if nodes, err := w.sat.Admin().ListNodes(t.Context()); err != nil || len(nodes) != 0 {
 			t.Errorf("a stranger that cannot be reached is known: %v, %v", nodes, err)
 		}
+		leaving := p.report()
+		leaving.Leaving = true
+		_, err = p.checkIn(leaving)
+		w.check("leaving, never seen", err, pieces.ErrNotJoined)
+		if nodes, err := w.sat.Admin().ListNodes(t.Context()); err != nil || len(nodes) != 0 {
+			t.Errorf("a stranger that only left is known: %v, %v", nodes, err)
+		}
 		p.answerPings()
 		_, err = p.checkIn(p.report())
 		w.check("check-in", err, nil)
 		if w.domains() != 1 {
 			t.Errorf("%d domains", w.domains())
+		}
+		known := p.wire.Address()
+		leaving.Address = "198.51.100.1:9"
+		_, err = p.checkIn(leaving)
+		w.check("leaving", err, nil)
+		if nodes, err := w.sat.Admin().ListNodes(t.Context()); err != nil || len(nodes) != 1 || nodes[0].Address != known {
+			t.Errorf("an address that was not tried is handed out: %v, %v", nodes, err)
+		}
+	})
+}
+
+// TestHiddenCharacters checks in with texts that would run on the owner's terminal.
+func TestHiddenCharacters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		p := w.node(1)
+		for name, change := range map[string]func(r *pieces.CheckIn){
+			"domain":  func(r *pieces.CheckIn) { r.Domain = "attic\x1b[2J" },
+			"version": func(r *pieces.CheckIn) { r.Version = "v1\u202e" },
+			"address": func(r *pieces.CheckIn) { r.Address = "\x1b[31m" + r.Address },
+			"utf-8":   func(r *pieces.CheckIn) { r.Domain = "\xff" },
+		} {
+			report := p.report()
+			change(report)
+			_, err := p.checkIn(report)
+			w.check(name, err, pieces.ErrMalformed)
 		}
 	})
 }

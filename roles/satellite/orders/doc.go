@@ -13,14 +13,14 @@
 //
 //	node key          pieces.DeriveNodeKey(secret, NodeID, epoch)
 //	upload piece key  Ed25519 seed = HMAC-SHA256(secret, "storj/piece-key/v1" | root piece ID)
-//	bucket tag key    HKDF-SHA256(secret, info = "storj/bucket-tag/v1 " | epoch)
+//	bucket tag key    HKDF-SHA256(secret, info = "storj/bucket-tag/v1 " | day)
 //
 // An epoch is 30 days of Unix time. Limits are signed with the current epoch's key; acknowledgements are taken under the
 // current and the previous one. A node is told both, and the next one from two days before it starts.
 //
 // # FORMAT: bucket tag
 //
-// Epoch (4 bytes, big endian), nonce (12), AES-256-GCM of ( project ID (16) | bucket name ). At most 111 bytes.
+// Day (4 bytes, big endian, Unix time / 86400), nonce (12), AES-256-GCM of ( project ID (16) | bucket name ). At most 111 bytes.
 //
 // # Concurrency
 //

@@ -51,7 +51,7 @@ type Signer struct {
 
 	mu   sync.RWMutex // guards the fields below
 	keys map[keyName]pieces.NodeKey
-	tags map[uint32]cipher.AEAD // by epoch; at most two
+	tags map[uint32]cipher.AEAD // by day; one
 }
 
 type keyName struct {
@@ -170,13 +170,16 @@ func (s *Signer) CheckAck(node netx.NodeID, ack *pieces.PieceAck) bool {
 }
 
 // BucketTag encrypts the bucket's name.
+//
+// Its key lives for a day: every plan and every batch of a download draws a random nonce, and AES-GCM bears 2^32 of those
+// under one key (NIST SP 800-38D), which in an epoch are 1,700 a second.
 func (s *Signer) BucketTag(project metainfo.ProjectID, bucket string) []byte {
-	epoch := epochAt(time.Now())
+	day := uint32(time.Now().Unix() / (24 * 60 * 60))
 	plain := append(append(make([]byte, 0, 80), project[:]...), bucket...)
 	tag := make([]byte, 4+12, pieces.MaxBucketTag)
-	binary.BigEndian.PutUint32(tag, epoch)
+	binary.BigEndian.PutUint32(tag, day)
 	_, _ = rand.Read(tag[4:]) // never fails: crypto/rand ends the process instead
-	return s.tagKey(epoch).Seal(tag, tag[4:], plain, nil)
+	return s.tagKey(day).Seal(tag, tag[4:], plain, nil)
 }
 
 // OpenBucketTag reads what BucketTag made. Errors: ErrTag.
@@ -191,23 +194,23 @@ func (s *Signer) OpenBucketTag(tag []byte) (project metainfo.ProjectID, bucket s
 	return metainfo.ProjectID(plain[:len(project)]), string(plain[len(project):]), nil
 }
 
-func (s *Signer) tagKey(epoch uint32) cipher.AEAD {
+func (s *Signer) tagKey(day uint32) cipher.AEAD {
 	s.mu.RLock()
-	aead := s.tags[epoch]
+	aead := s.tags[day]
 	s.mu.RUnlock()
 	if aead != nil {
 		return aead
 	}
-	aead = newTagKey(s.opts.Secret, epoch)
+	aead = newTagKey(s.opts.Secret, day)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.tags) // of the epoch before
-	s.tags[epoch] = aead
+	clear(s.tags) // of the day before
+	s.tags[day] = aead
 	return aead
 }
 
-func newTagKey(secret ecenc.Key, epoch uint32) cipher.AEAD {
-	raw, err := hkdf.Key(sha256.New, secret[:], nil, fmt.Sprintf("%s %d", labelBucketTag, epoch), ecenc.KeySize)
+func newTagKey(secret ecenc.Key, day uint32) cipher.AEAD {
+	raw, err := hkdf.Key(sha256.New, secret[:], nil, fmt.Sprintf("%s %d", labelBucketTag, day), ecenc.KeySize)
 	if err != nil {
 		panic(err) // the length asked for is constant and small
 	}

@@ -150,6 +150,23 @@ func TestNextKeyIsAnnounced(t *testing.T) {
 	})
 }
 
+func TestBucketTagKeyOfTheDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := testSigner()
+		first := s.BucketTag(metainfo.ProjectID{1}, "photos")
+		time.Sleep(24 * time.Hour)
+		second := s.BucketTag(metainfo.ProjectID{1}, "photos")
+		if bytes.Equal(first[:4], second[:4]) {
+			t.Error("tags of two days have one key: its random nonces run out")
+		}
+		for _, tag := range [][]byte{first, second} {
+			if _, bucket, err := s.OpenBucketTag(tag); err != nil || bucket != "photos" {
+				t.Errorf("%q, %v", bucket, err)
+			}
+		}
+	})
+}
+
 func TestBucketTag(t *testing.T) {
 	t.Parallel()
 	s := testSigner()

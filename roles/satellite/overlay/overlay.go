@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
@@ -62,7 +65,8 @@ type Overlay struct {
 	probes chan netx.NodeID // nodes to be asked whether they are there; full: the hint is dropped
 	pings  chan struct{}    // one for each ping-back on its way
 
-	mu      sync.Mutex // guards the fields below
+	mu      sync.Mutex     // guards the fields below
+	asking  map[string]int // strangers that wait for their ping-back, by the host that they call from
 	nodes   map[netx.NodeID]node
 	callers map[netx.NodeID]*rate.Limiter
 	probed  map[netx.NodeID]time.Time // when last asked
@@ -84,6 +88,7 @@ func New(opts Options) *Overlay {
 		log:     opts.Log.With().Str("svc", "overlay").Logger(),
 		probes:  make(chan netx.NodeID, maxProbes),
 		pings:   make(chan struct{}, maxPings),
+		asking:  make(map[string]int),
 		nodes:   make(map[netx.NodeID]node),
 		callers: make(map[netx.NodeID]*rate.Limiter),
 		probed:  make(map[netx.NodeID]time.Time),
@@ -144,14 +149,24 @@ func (o *Overlay) checkIn(ctx context.Context, peer rpc.Peer, req *pieces.CheckI
 	if err != nil {
 		return nil, err
 	}
-	if req.Capacity < 0 || req.Used < 0 || req.Free < 0 {
+	if req.Capacity < 0 || req.Used < 0 || req.Free < 0 || !printable(address, req.Domain, req.Version) {
 		return nil, pieces.ErrMalformed
+	}
+	if req.Leaving {
+		if old.row.Alias == 0 {
+			return nil, pieces.ErrNotJoined // whoever was never reached has nothing to leave, and gets no row for it
+		}
+		address = old.row.Address // a new one would have to be tried
 	}
 	next, now := old, time.Now().UTC()
 	next.row.Address, next.row.Domain, next.row.Version, next.row.Leaving = address, req.Domain, req.Version, req.Leaving
 	next.row.Capacity, next.row.Used, next.row.Free = req.Capacity, req.Used, req.Free
 	if !req.Leaving {
-		next.ip, err = o.ping(ctx, netx.NodeURL{ID: peer.ID, Address: address})
+		ask := o.ping
+		if old.row.Alias == 0 {
+			ask = o.strangers(rpc.HostOf(peer.RemoteAddr))
+		}
+		next.ip, err = ask(ctx, netx.NodeURL{ID: peer.ID, Address: address})
 		if err != nil {
 			return nil, err
 		}
@@ -236,6 +251,17 @@ func resolveAddress(given, remote string) (string, error) {
 		return "", fmt.Errorf("%w: %w", pieces.ErrMalformed, err)
 	}
 	return address, nil
+}
+
+// printable says whether texts of a node can be shown to people: names that move the cursor of a terminal, or hide, are
+// not for good.
+func printable(texts ...string) bool {
+	for _, text := range texts {
+		if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // allow counts a request of a node against its rate.

@@ -23,6 +23,9 @@ const (
 	probeWorkers = 8
 	// maxPings bounds the dials at once on behalf of nodes that check in or are probed; the others wait.
 	maxPings = 64
+	// maxPingsPerHost bounds those for strangers who call from one host: where everybody may join, NodeIDs cost nothing,
+	// and addresses that do not answer would keep all others out.
+	maxPingsPerHost = maxPings / 4
 	// probeAgain is how long the answer to a hint is believed.
 	probeAgain = 30 * time.Second
 	// lookEvery is how often nodes that are missed are asked again.
@@ -110,6 +113,32 @@ func (o *Overlay) probe(ctx context.Context, id netx.NodeID) {
 	}
 	if o.opts.Directory.SetReachable(id, err == nil) {
 		o.log.Info().Stringer("node", id).Bool("online", err == nil).Err(err).Msg("node changed state")
+	}
+}
+
+// strangers returns ping on behalf of nodes which were never reached before and call from host. It returns netx.ErrBusy
+// at once when too many of them wait.
+func (o *Overlay) strangers(host string) func(ctx context.Context, node netx.NodeURL) (ip string, err error) {
+	return func(ctx context.Context, node netx.NodeURL) (ip string, err error) {
+		o.mu.Lock()
+		full := o.asking[host] >= maxPingsPerHost
+		if !full {
+			o.asking[host]++
+		}
+		o.mu.Unlock()
+		if full {
+			return "", netx.ErrBusy
+		}
+		defer o.asked(host)
+		return o.ping(ctx, node)
+	}
+}
+
+func (o *Overlay) asked(host string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.asking[host]--; o.asking[host] == 0 {
+		delete(o.asking, host)
 	}
 }
 
