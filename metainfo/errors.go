@@ -12,6 +12,8 @@ var (
 	ErrRateLimit = netx.Sentinel(netx.Unavailable, 202, "too many requests for this project")
 	// ErrAdmin is returned to anyone but the satellite's own identity.
 	ErrAdmin = netx.Sentinel(netx.Denied, 203, "only the satellite's own identity may do that: run it on the satellite, as its user")
+	// ErrNotParent is returned when an API key is to be revoked with one that it was not made from.
+	ErrNotParent = netx.Sentinel(netx.Denied, 204, "only an access that another was made from can revoke it")
 )
 
 // The sentinels of metainfo: projects and buckets.
@@ -81,7 +83,7 @@ var (
 // Errors lists the sentinels of metainfo.
 func Errors() []*netx.Error {
 	return []*netx.Error{
-		ErrAPIKey, ErrDenied, ErrRateLimit, ErrAdmin,
+		ErrAPIKey, ErrDenied, ErrRateLimit, ErrAdmin, ErrNotParent,
 		ErrProjectNotFound, ErrProjectExists, ErrBucketName, ErrBucketNotFound, ErrBucketExists, ErrBucketNotEmpty,
 		ErrKeyNotFound, ErrKeyExists, ErrName, ErrTooManyBuckets,
 		ErrObjectNotFound, ErrObjectKey, ErrObjectExists, ErrObjectChanged, ErrMetadataTooLarge, ErrUpload, ErrSegment,

@@ -46,7 +46,7 @@ const (
 	maxBucket  = 63
 	maxAPIKey  = 16 << 10 // as macaroon.MaxSize
 	maxToken   = MaxKeySize + 512
-	maxSegment = 512
+	maxSegment = maxToken // names the object too
 )
 
 // ProjectID names a project, StreamID the data of an object. Both are random.

@@ -13,6 +13,7 @@ const (
 	MethodGetBucket        = 202
 	MethodListBuckets      = 203
 	MethodDeleteBucket     = 204
+	MethodRevokeAPIKey     = 205
 	MethodBeginObject      = 210
 	MethodBeginSegment     = 211
 	MethodReplacePieces    = 212
@@ -50,6 +51,12 @@ func (r *ProjectInfo) Fields(c *wire.Codec) {
 	c.Int(3, &r.SegmentSize)
 	c.Int(4, &r.InlineSize)
 	c.Time(5, &r.Time)
+}
+
+// Fields codes the request for wire.
+func (r *RevokeAPIKeyRequest) Fields(c *wire.Codec) {
+	c.Message(1, &r.Auth)
+	c.Bytes(2, &r.APIKey, maxAPIKey)
 }
 
 // Fields codes the bucket for wire.

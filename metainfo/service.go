@@ -15,6 +15,9 @@ import (
 type Service interface {
 	// ProjectInfo returns what an uplink must know before all else.
 	ProjectInfo(ctx context.Context, req *ProjectInfoRequest) (*ProjectInfo, error)
+	// RevokeAPIKey ends a key that was made from the caller's by restricting it, and all that were made from that one. In
+	// the process that is asked it ends before the call does. It may be repeated. Errors: ErrNotParent.
+	RevokeAPIKey(ctx context.Context, req *RevokeAPIKeyRequest) error
 
 	// CreateBucket makes a bucket. Errors: ErrBucketName, ErrBucketExists, ErrTooManyBuckets.
 	CreateBucket(ctx context.Context, req *CreateBucketRequest) (*Bucket, error)
@@ -79,6 +82,12 @@ type ProjectInfo struct {
 	SegmentSize int64 // most plaintext of a segment, bytes
 	InlineSize  int64 // most ciphertext of an inline segment, bytes
 	Time        time.Time
+}
+
+// RevokeAPIKeyRequest names an API key to end.
+type RevokeAPIKeyRequest struct {
+	Auth   Auth
+	APIKey []byte // serialized macaroon, binary
 }
 
 // CreateBucketRequest names a new bucket.

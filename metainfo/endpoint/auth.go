@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ const (
 // caller is who asks: a genuine API key and its project.
 type caller struct {
 	key     *macaroon.APIKey
+	secret  ecenc.Key // that key stems from
 	project metainfo.Project
 	now     time.Time
 }
@@ -61,6 +63,7 @@ func (c *caller) expiry(asked time.Time) (time.Time, error) {
 
 // keyEntry is what is remembered of an API key that was found genuine.
 type keyEntry struct {
+	head    [macaroon.HeadSize]byte
 	secret  ecenc.Key
 	project metainfo.Project
 	until   time.Time
@@ -74,6 +77,7 @@ type gate struct {
 
 	mu       sync.Mutex                           // guards the fields below
 	keys     map[[macaroon.TailSize]byte]keyEntry // by the tail, which names a key with all its caveats
+	forgot   uint64                               // how many times keys were forgotten
 	limiters map[metainfo.ProjectID]*rate.Limiter
 }
 
@@ -116,11 +120,14 @@ func (g *gate) identify(ctx context.Context, auth metainfo.Auth) (*caller, error
 	if !g.take(entry.project.ID) {
 		return nil, metainfo.ErrRateLimit
 	}
-	return &caller{key: key, project: entry.project, now: now}, nil
+	return &caller{key: key, secret: entry.secret, project: entry.project, now: now}, nil
 }
 
 // lookUp asks the database about a key and remembers a genuine one that neither it nor an ancestor of it is revoked.
 func (g *gate) lookUp(ctx context.Context, key *macaroon.APIKey) (keyEntry, error) {
+	g.mu.Lock()
+	forgot := g.forgot
+	g.mu.Unlock()
 	record, _, err := g.db.APIKey(ctx, key.Head())
 	if err != nil {
 		return keyEntry{}, fmt.Errorf("look up API key: %w", err)
@@ -139,9 +146,12 @@ func (g *gate) lookUp(ctx context.Context, key *macaroon.APIKey) (keyEntry, erro
 	if err != nil {
 		return keyEntry{}, fmt.Errorf("project of API key: %w", err)
 	}
-	entry := keyEntry{secret: record.Secret, project: project, until: time.Now().Add(keyLife)}
+	entry := keyEntry{head: key.Head(), secret: record.Secret, project: project, until: time.Now().Add(keyLife)}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.forgot != forgot {
+		return entry, nil // it may have been revoked since it was read: good for this request only
+	}
 	if len(g.keys) >= maxKeys {
 		clear(g.keys) // those in use come back at once
 	}
@@ -153,7 +163,16 @@ func (g *gate) lookUp(ctx context.Context, key *macaroon.APIKey) (keyEntry, erro
 func (g *gate) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.forgot++
 	clear(g.keys)
+}
+
+// forgetHead has the keys that stem from one asked for anew.
+func (g *gate) forgetHead(head [macaroon.HeadSize]byte) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.forgot++
+	maps.DeleteFunc(g.keys, func(_ [macaroon.TailSize]byte, entry keyEntry) bool { return entry.head == head })
 }
 
 // take counts one request against the project's rate.

@@ -21,13 +21,14 @@ func (e *Endpoint) CreateBucket(ctx context.Context, req *metainfo.CreateBucketR
 	return &bucket, nil
 }
 
-// GetBucket returns a bucket. Whoever may read or list in it, or write to it, may know that it is there.
+// GetBucket returns a bucket. Whoever may do anything in all of it, or read a part, may know that it is there.
 func (e *Endpoint) GetBucket(ctx context.Context, req *metainfo.BucketRequest) (*metainfo.Bucket, error) {
 	c, err := e.gate.identify(ctx, req.Auth)
 	if err != nil {
 		return nil, err
 	}
-	if !c.may(macaroon.Read, req.Name, nil) && !c.may(macaroon.List, req.Name, nil) && !c.may(macaroon.Write, req.Name, nil) {
+	operations := []macaroon.Op{macaroon.Read, macaroon.List, macaroon.Write, macaroon.Delete}
+	if !slices.ContainsFunc(operations, func(op macaroon.Op) bool { return c.may(op, req.Name, nil) }) {
 		return nil, metainfo.ErrDenied
 	}
 	bucket, err := e.db.Bucket(ctx, c.project.ID, req.Name)

@@ -11,11 +11,18 @@
 //	ProjectInfo                          a genuine key
 //	CreateBucket, uploads, metadata      write
 //	ListBuckets, ListObjects             list
-//	GetBucket, GetObject                 read or list (a bucket: or write)
+//	GetBucket, GetObject                 read or list (a bucket: or write, or delete)
 //	Download                             read
 //	DeleteBucket, DeleteObjects          delete
 //	CopyObject                           read there, write here; to move, delete there
 //	replacing an object                  delete, besides write
+//	RevokeAPIKey                         a key that the other was made from
+//
+// Tokens name the object that they are for, and whoever shows one is asked anew for leave to it.
+//
+// A revocation is the tail of a key; it ends every key whose chain has it. Genuine keys are remembered for seconds, so
+// another process may take that long to notice; the one that revokes forgets them before it answers, and does not
+// remember what it was reading meanwhile.
 //
 // A caveat that this version does not know denies everything. Requests of a project are counted against its rate.
 //

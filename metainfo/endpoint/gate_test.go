@@ -1,6 +1,7 @@
 package endpoint_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"storj/ecenc/macaroon"
 	"storj/metainfo"
+	"storj/metainfo/kv"
 	"storj/metainfo/metatest"
 )
 
@@ -70,6 +72,59 @@ func TestRevocation(t *testing.T) {
 		w.Endpoint.ForgetKeys() // this process notices at once
 		check("root revoked", metainfo.ErrAPIKey, metainfo.ErrAPIKey)
 	})
+}
+
+// storeWithHook calls after when a read has ended.
+type storeWithHook struct {
+	kv.Store
+	after func()
+}
+
+func (s *storeWithHook) View(ctx context.Context, fn func(kv.Tx) error) error {
+	err := s.Store.View(ctx, fn)
+	if after := s.after; after != nil {
+		after()
+	}
+	return err
+}
+
+// TestRevokedWhileLookedUp revokes a key between any two reads of its first use: what was read before must not be
+// remembered after.
+func TestRevokedWhileLookedUp(t *testing.T) {
+	t.Parallel()
+	store := new(storeWithHook)
+	w := metatest.NewWorld(t, metatest.Options{Wrap: func(inner kv.Store) kv.Store {
+		store.Store = inner
+		return store
+	}})
+	parent := w.Auth(t)
+	if err := info(t, w, parent); err != nil { // is remembered, so that revoking does not read
+		t.Fatal(err)
+	}
+	const reads = 3
+	for at := range reads {
+		key, err := w.Key.Restrict(macaroon.Caveat{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		auth, done := metatest.Auth(t, key), 0
+		store.after = func() {
+			if done++; done == at+1 {
+				err = w.Endpoint.RevokeAPIKey(t.Context(), &metainfo.RevokeAPIKeyRequest{Auth: parent, APIKey: key.Bytes()})
+			}
+		}
+		_ = info(t, w, auth) // either is right: it ran beside the revocation
+		store.after = nil
+		if err != nil || done <= at {
+			t.Fatalf("revoke after read %d: %v, %d reads", at, err, done)
+		}
+		if err := info(t, w, auth); !errors.Is(err, metainfo.ErrAPIKey) {
+			t.Errorf("revoked after read %d, and remembered: %v", at, err)
+		}
+		if err := info(t, w, parent); err != nil { // forgotten with it
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestUploadTokenExpires(t *testing.T) {

@@ -27,7 +27,7 @@ func (e *Endpoint) plan(up *uploadToken, position metainfo.Position) (*metainfo.
 		return nil, fmt.Errorf("%w: %d of the %d that %s needs", metainfo.ErrNotEnoughNodes, len(nodes), enough(scheme), scheme)
 	}
 	token := segmentToken{
-		project: up.project, bucket: up.bucket, stream: up.stream, position: position,
+		project: up.project, bucket: up.bucket, key: up.key, stream: up.stream, position: position,
 		root: pieces.NewPieceID(), scheme: scheme, created: time.Now().UTC(), expires: up.expires,
 	}
 	numbers := make([]int, len(nodes))

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,7 +15,7 @@ import (
 
 func testToken() *segmentToken {
 	return &segmentToken{
-		project: metainfo.ProjectID{1}, bucket: "photos", stream: metainfo.StreamID{2}, position: metainfo.Position{Part: 3, Index: 4},
+		project: metainfo.ProjectID{1}, bucket: "photos", key: []byte("k"), stream: metainfo.StreamID{2}, position: metainfo.Position{Part: 3, Index: 4},
 		root:   pieces.PieceID{5},
 		scheme: ecenc.Redundancy{Code: ecenc.CodeVandermonde, Required: 29, Repair: 35, Optimal: 80, Total: 110},
 	}
@@ -32,7 +33,7 @@ func TestSealAges(t *testing.T) {
 			time.Sleep(test.age - time.Since(made))
 			var got segmentToken
 			err := s.open(kindSegment, sealed, &got)
-			if test.good && (err != nil || got != *testToken()) || !test.good && !errors.Is(err, errSealed) {
+			if test.good && (err != nil || !reflect.DeepEqual(&got, testToken())) || !test.good && !errors.Is(err, errSealed) {
 				t.Errorf("after %v: %v", test.age, err)
 			}
 			if len(s.keys) > sealDays {

@@ -38,10 +38,11 @@ func (t *uploadToken) Fields(c *wire.Codec) {
 	c.Time(6, &t.expires)
 }
 
-// segmentToken names one attempt at a segment.
+// segmentToken names one attempt at a segment. The key stands in it for the same reason as in a downloadToken.
 type segmentToken struct {
 	project  metainfo.ProjectID
 	bucket   string
+	key      []byte
 	stream   metainfo.StreamID
 	position metainfo.Position
 	root     pieces.PieceID
@@ -60,6 +61,7 @@ func (t *segmentToken) Fields(c *wire.Codec) {
 	c.Message(6, &t.scheme)
 	c.Time(7, &t.created)
 	c.Time(8, &t.expires)
+	c.Bytes(9, &t.key, metainfo.MaxKeySize)
 }
 
 // downloadToken names the object data that a download was allowed to read. The key stands in it so that later requests

@@ -68,6 +68,9 @@ func (e *Endpoint) ReplacePieces(ctx context.Context, req *metainfo.ReplacePiece
 	if e.sealer.open(kindSegment, req.Token, &token) != nil || token.project != c.project.ID || tooOld(token.created) {
 		return nil, metainfo.ErrUpload
 	}
+	if !c.may(macaroon.Write, token.bucket, token.key) {
+		return nil, metainfo.ErrDenied
+	}
 	numbers := slices.Clone(req.Numbers)
 	slices.Sort(numbers)
 	if len(slices.Compact(slices.Clone(numbers))) != len(numbers) {

@@ -19,8 +19,13 @@ type ListObjects struct {
 	Metadata  bool   // include WrappedKey and Metadata
 }
 
+// maxPageBytes is about how many bytes of keys and metadata a page has at most: a thousand of the largest would take 8 MB,
+// for as long as a slow client takes to fetch them, and the more clients the more often.
+const maxPageBytes = 1 << 20
+
 // ListObjects returns objects in order of key. Keys of the items are relative to the prefix. A collapsed prefix is
 // listed once, in the place of its first object, and skipped with one seek; a cursor that lies in one is behind it.
+// A page may have fewer items than the limit although there are more.
 // An object whose key is the prefix itself has an empty relative key, and is left out of pages of one item.
 //
 // Errors: metainfo.ErrBucketNotFound, metainfo.ErrListLimit.
@@ -59,6 +64,7 @@ func newLister(tx kv.Tx, req *ListObjects) *lister {
 
 func (l *lister) page() (page metainfo.ObjectList, err error) {
 	at := now()
+	size := 0
 	var last []byte // relative key of the object seen last
 	for ok := l.first(); ok; {
 		key, err := l.rows.RowKey()
@@ -79,16 +85,19 @@ func (l *lister) page() (page metainfo.ObjectList, err error) {
 			ok = l.rows.Next()
 			continue
 		}
-		if len(page.Items) == l.req.Limit {
+		if len(page.Items) == l.req.Limit || size >= maxPageBytes {
 			page.More = true
 			return page, nil
 		}
 		if folder := l.folder(relative); folder != nil {
+			size += len(folder)
 			page.Items = append(page.Items, metainfo.ListItem{Object: metainfo.Object{Key: folder}, Prefix: true})
 			ok = l.skip(folder)
 			continue
 		}
-		page.Items = append(page.Items, metainfo.ListItem{Object: l.object(relative, key.version, &row)})
+		object := l.object(relative, key.version, &row)
+		size += len(object.Key) + len(object.WrappedKey) + len(object.Metadata)
+		page.Items = append(page.Items, metainfo.ListItem{Object: object})
 		ok = l.rows.Next()
 	}
 	return page, l.rows.Err()

@@ -225,3 +225,38 @@ func TestListWalk(t *testing.T) {
 		}
 	}
 }
+
+// TestListBoundsBytes lists objects whose metadata would make a page of many megabytes.
+func TestListBoundsBytes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const objects = 600
+	for i := range objects {
+		c := w.inline(w.upload(fmt.Sprintf("%03d", i)), "x")
+		c.Metadata = bytes.Repeat([]byte{1}, metainfo.MaxMetadataSize)
+		if _, err := w.CommitObject(w.ctx, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	req := metabase.ListObjects{Project: w.project, Bucket: "bucket", Metadata: true}
+	seen, pages := 0, 0
+	for more := true; more; pages++ {
+		page, err := w.ListObjects(w.ctx, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if size := len(page.Items) * metainfo.MaxMetadataSize; size > 1<<20+metainfo.MaxMetadataSize || len(page.Items) == 0 {
+			t.Fatalf("page %d has %d items of 4 KiB", pages, len(page.Items))
+		}
+		for _, item := range page.Items {
+			if want := fmt.Sprintf("%03d", seen); string(item.Object.Key) != want {
+				t.Fatalf("got %q, want %q", item.Object.Key, want)
+			}
+			seen++
+		}
+		req.Cursor, more = page.Items[len(page.Items)-1].Object.Key, page.More
+	}
+	if seen != objects || pages != 3 {
+		t.Errorf("%d objects on %d pages, want %d on 3", seen, pages, objects)
+	}
+}

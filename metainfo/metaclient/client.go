@@ -67,6 +67,12 @@ func (c *Client) ProjectInfo(ctx context.Context, req *metainfo.ProjectInfoReque
 	return call[metainfo.ProjectInfo](ctx, c, metainfo.MethodProjectInfo, reads, req)
 }
 
+// RevokeAPIKey ends an API key that was made from the caller's. It is sent again like a read: the second time does nothing.
+func (c *Client) RevokeAPIKey(ctx context.Context, req *metainfo.RevokeAPIKeyRequest) error {
+	_, err := call[pieces.Empty](ctx, c, metainfo.MethodRevokeAPIKey, reads, req)
+	return err
+}
+
 // CreateBucket makes a bucket.
 func (c *Client) CreateBucket(ctx context.Context, req *metainfo.CreateBucketRequest) (*metainfo.Bucket, error) {
 	return call[metainfo.Bucket](ctx, c, metainfo.MethodCreateBucket, writes, req)

@@ -11,9 +11,10 @@ import (
 
 const (
 	kib = 1 << 10
-	// smallRequest bounds requests with names, tokens and an API key; commitRequest those with the acknowledgements of a
+	// smallRequest bounds requests with names, tokens and an API key; revokeRequest those with two API keys; commitRequest those with the acknowledgements of a
 	// segment; largeRequest those with many object keys.
 	smallRequest  = 32 * kib
+	revokeRequest = 2 * smallRequest
 	commitRequest = 128 * kib
 	largeRequest  = metainfo.MaxRequestSize
 )
@@ -27,6 +28,7 @@ func Register(s *rpc.Server, svc metainfo.Service) {
 
 func registerBuckets(s *rpc.Server, svc metainfo.Service) {
 	serve(s, metainfo.MethodProjectInfo, smallRequest, svc.ProjectInfo)
+	serve(s, metainfo.MethodRevokeAPIKey, revokeRequest, quiet(svc.RevokeAPIKey))
 	serve(s, metainfo.MethodCreateBucket, smallRequest, svc.CreateBucket)
 	serve(s, metainfo.MethodGetBucket, smallRequest, svc.GetBucket)
 	serve(s, metainfo.MethodListBuckets, smallRequest, svc.ListBuckets)

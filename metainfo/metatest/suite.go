@@ -40,6 +40,8 @@ func Run(t *testing.T, serve func(t *testing.T, w *World) metainfo.Service) {
 		"Metadata":       testMetadata,
 		"Authorisation":  testAuthorisation,
 		"ForeignProject": testForeignProject,
+		"Shares":         testShares,
+		"Revoke":         testRevoke,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -169,7 +169,8 @@ func testManySegments(b subject) {
 
 func testReplace(b subject) {
 	b.w.SetDown(true, b.w.Nodes[8:]...)
-	begun, err := b.svc.BeginObject(b.Context(), &metainfo.BeginObjectRequest{Auth: b.auth, Bucket: bucket, Key: []byte("r"), Plan: true})
+	longest := bytes.Repeat([]byte("r"), metainfo.MaxKeySize) // stands in the tokens
+	begun, err := b.svc.BeginObject(b.Context(), &metainfo.BeginObjectRequest{Auth: b.auth, Bucket: bucket, Key: longest, Plan: true})
 	b.ok(err)
 	b.w.SetDown(false, b.w.Nodes[8:]...)
 	var tried []netx.NodeID

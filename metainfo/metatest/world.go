@@ -14,6 +14,7 @@ import (
 	"storj/ecenc/macaroon"
 	"storj/metainfo"
 	"storj/metainfo/endpoint"
+	"storj/metainfo/kv"
 	"storj/metainfo/kv/memkv"
 	"storj/metainfo/metabase"
 	"storj/netx"
@@ -29,7 +30,8 @@ type Options struct {
 	Scheme   ecenc.Redundancy // 4/6/8/10
 	Rate     float64          // as endpoint.Options.Rate; default no limit
 	Burst    int
-	RunTwice bool // each transaction runs once for nothing first
+	RunTwice bool                    // each transaction runs once for nothing first
+	Wrap     func(kv.Store) kv.Store // around the store of the database; nil: nothing
 }
 
 // Scheme makes a Redundancy.
@@ -73,7 +75,10 @@ func NewWorld(t testing.TB, opts Options) *World {
 	if opts.Rate == 0 {
 		opts.Rate = -1
 	}
-	store := memkv.New(memkv.Options{RunTwice: opts.RunTwice})
+	store := kv.Store(memkv.New(memkv.Options{RunTwice: opts.RunTwice}))
+	if opts.Wrap != nil {
+		store = opts.Wrap(store)
+	}
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			t.Error(err)

@@ -24,6 +24,7 @@ open what is stored. Whoever has it can do what it permits: keep it like a passw
 		Subcommands: []*cli.Command{
 			a.accessCreateCommand(), a.accessImportCommand(), a.accessExportCommand(), a.accessListCommand(),
 			a.accessUseCommand(), a.accessRemoveCommand(), a.accessInspectCommand(),
+			a.accessRestrictCommand(), a.accessRevokeCommand(),
 		},
 	}
 }
@@ -265,10 +266,13 @@ type accessLine struct {
 	Current      bool       `json:"current,omitempty"`
 	Satellite    string     `json:"satellite,omitempty"`
 	APIKeyID     string     `json:"api_key_id,omitempty"`
-	Restrictions int        `json:"restrictions"`
-	Everything   bool       `json:"everything"` // opens all buckets
+	Restrictions int        `json:"restrictions"` // -1: by a later version, the rest is not known
+	Everything   bool       `json:"everything"`   // opens all buckets
 	Opens        []string   `json:"opens,omitempty"`
+	Allows       []string   `json:"allows,omitempty"`
+	NotBefore    *time.Time `json:"not_before,omitempty"`
 	Expires      *time.Time `json:"expires,omitempty"`
+	MaxObjectTTL string     `json:"max_object_ttl,omitempty"`
 	Invalid      bool       `json:"invalid,omitempty"`
 }
 
@@ -285,11 +289,41 @@ func newAccessLine(named accesses.Named) accessLine {
 	for _, path := range info.Paths {
 		line.Opens = append(line.Opens, "sj://"+path.Bucket+"/"+path.Prefix)
 	}
-	if !info.NotAfter.IsZero() {
-		expires := info.NotAfter.UTC()
-		line.Expires = &expires
+	p := info.Permission
+	if info.Restrictions >= 0 {
+		line.Allows = p.Operations()
+	}
+	line.NotBefore, line.Expires = instant(p.NotBefore), instant(p.NotAfter)
+	if p.MaxObjectTTL > 0 {
+		line.MaxObjectTTL = p.MaxObjectTTL.String()
 	}
 	return line
+}
+
+// instant returns nil for the zero time.
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// rows adds what the access opens, and when, to a table for people.
+func (l accessLine) rows(t *screen.Table) {
+	t.Row("opens", l.opens())
+	allows := strings.Join(l.Allows, ", ")
+	if l.Restrictions < 0 {
+		allows = "unknown: it was restricted by a later version"
+	}
+	t.Row("allows", allows)
+	if l.NotBefore != nil {
+		t.Row("begins", screen.Instant(*l.NotBefore))
+	}
+	t.Row("expires", l.expires())
+	if l.MaxObjectTTL != "" {
+		t.Row("uploads", "expire within "+l.MaxObjectTTL)
+	}
 }
 
 func (l accessLine) opens() string {
@@ -450,8 +484,11 @@ func (a *app) accessInspect(c *cli.Context) error {
 		t.Row("name", line.Name)
 	}
 	t.Row("satellite", line.Satellite)
-	t.Row("API key", fmt.Sprintf("%s, restricted %s", line.APIKeyID, screen.Plural(int64(line.Restrictions), "time")))
-	t.Row("opens", line.opens())
-	t.Row("expires", line.expires())
+	restricted := "restricted " + screen.Plural(int64(line.Restrictions), "time")
+	if line.Restrictions < 0 {
+		restricted = "restricted"
+	}
+	t.Row("API key", line.APIKeyID+", "+restricted)
+	line.rows(t)
 	return t.Flush()
 }

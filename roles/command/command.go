@@ -88,6 +88,7 @@ func (a *app) commands() []*cli.Command {
 		a.mbCommand(),
 		a.rbCommand(),
 		a.accessCommand(),
+		a.shareCommand(),
 		a.upCommand(),
 		a.demoCommand(),
 		a.benchCommand(),

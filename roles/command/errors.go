@@ -194,6 +194,7 @@ func verdicts() []verdict {
 		{metainfo.ErrKeyNotFound, exitNotFound, "`storj satellite key ls` shows the keys.", true},
 		{uplink.ErrAccessInvalid, exitDenied, "Copy the whole text again; `storj access inspect` tells what is in a grant.", false},
 		{uplink.ErrAPIKeyInvalid, exitDenied, "The API key was revoked or is of another satellite. The satellite's owner makes a new one: `storj satellite key create`.", true},
+		{metainfo.ErrNotParent, exitDenied, "Choose the access that it was made from with --access; `storj access list` shows the saved ones.", true},
 		{uplink.ErrPermissionDenied, exitDenied, "`storj access inspect` shows what this access opens, `storj access list` what others there are.", true},
 		{uplink.ErrWrongPassphrase, exitCorrupt, "The passphrase of this access is probably not the one that the data was stored with. `storj access list` shows the saved accesses; `storj access create` makes one with another passphrase.", true},
 		{uplink.ErrCorrupt, exitCorrupt, "What is stored was altered. Try again: the nodes concerned are known now; if it stays so, restore the object from a copy.", false},

@@ -238,7 +238,7 @@ func (a *app) showNodes(c *cli.Context, nodes []admin.Node) error {
 			state = "online"
 		}
 		t.Row(n.ID.Short(), state, screen.Ago(n.LastContact, time.Now()), screen.Bytes(n.Used), screen.Bytes(n.Free),
-			screen.Bytes(n.Capacity), orDash(n.Domain), orDash(screen.Printable(n.Version)), n.Address)
+			screen.Bytes(n.Capacity), orDash(screen.Printable(n.Domain)), orDash(screen.Printable(n.Version)), screen.Printable(n.Address))
 	}
 	return t.Flush()
 }

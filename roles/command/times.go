@@ -23,6 +23,17 @@ func parseExpiry(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
+// parseStart reads when something is to begin: as parseExpiry, but it may lie in the past, and "now" is now.
+func parseStart(text string, now time.Time) (time.Time, error) {
+	switch text {
+	case "", "none":
+		return time.Time{}, nil
+	case "now":
+		return now.UTC(), nil
+	}
+	return parseInstant(text, now)
+}
+
 func parseInstant(text string, now time.Time) (time.Time, error) {
 	if d, err := config.ParseDuration(strings.TrimPrefix(text, "+")); err == nil && d > 0 {
 		return now.Add(time.Duration(d)).UTC(), nil

@@ -1,6 +1,7 @@
 package devnet
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -229,6 +230,8 @@ func (n *Network) StartNode(i int) error {
 			return err
 		}
 		opts.Join = []pieces.JoinToken{token}
+	} else {
+		opts.Satellites = []netx.NodeURL{n.satellite.URL()} // it may listen elsewhere now
 	}
 	node, err := storagenode.New(n.ctx, opts)
 	if err != nil {
@@ -310,13 +313,15 @@ func (n *Network) known() (count int) {
 	return count
 }
 
-// prepareGrant makes a project's first API key and a passphrase, or finds the grant of the last time.
+// prepareGrant finds the grant of the last time. The first time, and when the satellite listens elsewhere than its grant
+// says, it makes another one of a new API key and the same passphrase.
 func (n *Network) prepareGrant(ctx context.Context) error {
-	path := n.path(grantFile)
-	known, err := os.ReadFile(path)
-	if err == nil {
-		n.grant = strings.TrimSpace(string(known))
+	if n.findGrant() {
 		return nil
+	}
+	passphrase, err := n.passphrase()
+	if err != nil {
+		return err
 	}
 	admin := n.satellite.Admin()
 	const project = "devnet"
@@ -328,16 +333,38 @@ func (n *Network) prepareGrant(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	passphrase := rand.Text()
-	if err := os.WriteFile(n.path(passphraseFile), []byte(passphrase+"\n"), 0o600); err != nil {
-		return err
-	}
-	access, err := uplink.RequestAccess(ctx, uplink.Config{}, n.satellite.URL().String(), key, []byte(passphrase))
+	access, err := uplink.RequestAccess(ctx, uplink.Config{}, n.satellite.URL().String(), key, passphrase)
 	if err != nil {
 		return err
 	}
 	if n.grant, err = access.Serialize(); err != nil {
 		return err
 	}
-	return os.WriteFile(path, []byte(n.grant+"\n"), 0o600)
+	return os.WriteFile(n.path(grantFile), []byte(n.grant+"\n"), 0o600)
+}
+
+// findGrant says whether there is a grant that still leads to the satellite.
+func (n *Network) findGrant() bool {
+	known, err := os.ReadFile(n.path(grantFile))
+	if err != nil {
+		return false
+	}
+	grant := strings.TrimSpace(string(known))
+	access, err := uplink.ParseAccess(grant)
+	if err != nil || access.SatelliteURL() != n.satellite.URL().String() {
+		return false
+	}
+	n.grant = grant
+	return true
+}
+
+// passphrase returns that of the network, which is made once.
+func (n *Network) passphrase() ([]byte, error) {
+	path := n.path(passphraseFile)
+	known, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		known = []byte(rand.Text() + "\n")
+		err = os.WriteFile(path, known, 0o600)
+	}
+	return bytes.TrimSpace(known), err
 }

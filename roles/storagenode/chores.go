@@ -49,7 +49,11 @@ func (n *Node) emptyTrash(ctx context.Context) error {
 }
 
 func (n *Node) deleteExpired(ctx context.Context) error {
-	deleted, err := n.store.DeleteExpired(ctx, n.opts.Now())
+	now, known := n.expiryTime()
+	if !known {
+		return nil
+	}
+	deleted, err := n.store.DeleteExpired(ctx, now)
 	if err != nil {
 		return fmt.Errorf("delete expired pieces: %w", err)
 	}
@@ -57,6 +61,25 @@ func (n *Node) deleteExpired(ctx context.Context) error {
 		n.log.Info().Int64("pieces", deleted).Msg("expired pieces deleted")
 	}
 	return nil
+}
+
+// expiryTime is by which time pieces count as expired: the earliest of this clock and those of the satellites that took
+// a report since the start. It is not known before one did. What expires is gone for good, so a clock that is a year
+// ahead, or jumps there between two reports, must not decide alone; time since a report is that of the monotonic clock.
+func (n *Node) expiryTime() (now time.Time, known bool) {
+	local := n.opts.Now()
+	now = local.Round(0)
+	for _, s := range n.contact.Status() {
+		if s.LastContact.IsZero() {
+			continue
+		}
+		known = true
+		theirs := s.LastContact.Add(local.Sub(s.LastContact) - s.Skew).Round(0)
+		if theirs.Before(now) {
+			now = theirs
+		}
+	}
+	return now, known
 }
 
 // runDisks looks at the store's directories until ctx ends, or until none of them serves any more: that error.

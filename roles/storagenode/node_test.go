@@ -329,6 +329,34 @@ func TestChores(t *testing.T) {
 	})
 }
 
+// A node whose clock is a year ahead keeps what is not expired by that of its satellite.
+func TestExpiryOnAWrongClock(t *testing.T) {
+	const ahead = 365 * 24 * time.Hour
+	bubble(t, plenty, func(t *testing.T, w *world) {
+		ctx, sat := t.Context(), w.sat.URL.ID
+		opts := pieces.CreateOptions{Satellite: sat, Piece: pieces.PieceID{1}, Expires: time.Now().Add(5 * time.Hour)}
+		writer, err := w.store.Create(ctx, opts)
+		if err == nil {
+			err = writer.Commit(ctx, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, _ := w.start(t, func(o *Options) {
+			w.join(o)
+			o.Now = func() time.Time { return time.Now().Add(ahead) }
+		})
+		time.Sleep(4 * time.Hour)
+		if got := n.Status().Satellites[0].Pieces; got != 1 {
+			t.Errorf("%d pieces an hour before the expiry", got)
+		}
+		time.Sleep(4 * time.Hour)
+		if got := n.Status().Satellites[0].Pieces; got != 0 {
+			t.Errorf("%d pieces after it", got)
+		}
+	})
+}
+
 // A node none of whose directories serves stops, so that it is started again.
 func TestLastDirectoryFails(t *testing.T) {
 	bubble(t, plenty, func(t *testing.T, w *world) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"time"
 
 	"storj/ecenc/base58check"
 	"storj/ecenc/keys"
@@ -37,22 +36,8 @@ type AccessInfo struct {
 	Restrictions int    // how many times the API key was restricted; -1 when by a later version, so that the rest is not known
 	AllPaths     bool   // holds the root key: every bucket opens
 	Paths        []AccessPath
-	Denied       []Permission // what its restrictions take away
-	NotBefore    time.Time    // zero: no bound
-	NotAfter     time.Time    // zero: never expires
-	MaxObjectTTL time.Duration
+	Permission   Permission // what the restrictions leave
 }
-
-// Permission is a kind of operation that an access may lack.
-type Permission string
-
-// The permissions.
-const (
-	PermissionRead   Permission = "read"
-	PermissionWrite  Permission = "write"
-	PermissionList   Permission = "list"
-	PermissionDelete Permission = "delete"
-)
 
 // AccessPath is a part of a bucket that an access opens.
 type AccessPath struct {
@@ -159,27 +144,23 @@ func (i *AccessInfo) addCaveats(key *macaroon.APIKey) {
 		return
 	}
 	i.Restrictions = len(caveats)
-	denied := make(map[Permission]bool)
+	p := FullPermission()
 	for _, c := range caveats {
-		denied[PermissionRead] = denied[PermissionRead] || c.DisallowReads
-		denied[PermissionWrite] = denied[PermissionWrite] || c.DisallowWrites
-		denied[PermissionList] = denied[PermissionList] || c.DisallowLists
-		denied[PermissionDelete] = denied[PermissionDelete] || c.DisallowDeletes
-		if c.NotBefore.After(i.NotBefore) {
-			i.NotBefore = c.NotBefore
+		p.AllowDownload = p.AllowDownload && !c.DisallowReads
+		p.AllowUpload = p.AllowUpload && !c.DisallowWrites
+		p.AllowList = p.AllowList && !c.DisallowLists
+		p.AllowDelete = p.AllowDelete && !c.DisallowDeletes
+		if c.NotBefore.After(p.NotBefore) {
+			p.NotBefore = c.NotBefore
 		}
-		if !c.NotAfter.IsZero() && (i.NotAfter.IsZero() || c.NotAfter.Before(i.NotAfter)) {
-			i.NotAfter = c.NotAfter
+		if !c.NotAfter.IsZero() && (p.NotAfter.IsZero() || c.NotAfter.Before(p.NotAfter)) {
+			p.NotAfter = c.NotAfter
 		}
-		if c.MaxObjectTTL > 0 && (i.MaxObjectTTL == 0 || c.MaxObjectTTL < i.MaxObjectTTL) {
-			i.MaxObjectTTL = c.MaxObjectTTL
-		}
-	}
-	for _, p := range []Permission{PermissionRead, PermissionWrite, PermissionList, PermissionDelete} {
-		if denied[p] {
-			i.Denied = append(i.Denied, p)
+		if c.MaxObjectTTL > 0 && (p.MaxObjectTTL == 0 || c.MaxObjectTTL < p.MaxObjectTTL) {
+			p.MaxObjectTTL = c.MaxObjectTTL
 		}
 	}
+	i.Permission = p
 }
 
 // String keeps the access out of logs and errors.

@@ -125,19 +125,23 @@ func (p *Project) DeleteBucketWithObjects(ctx context.Context, name string) (obj
 }
 
 // keysOf returns the encryption keys as they apply to a bucket: with its names encrypted or not. It asks the satellite
-// when it does not know.
+// when it does not know. Errors: keys.ErrNoKey when they open nothing in it.
 func (p *Project) keysOf(ctx context.Context, bucket string) (*keys.Access, error) {
-	if p.access.keys.Default == nil {
-		return p.access.keys, nil // a restricted access is made for one kind of bucket
+	view := p.access.bucketKeys(bucket)
+	if view.Default == nil && len(view.Prefixes) == 0 {
+		return nil, keys.ErrNoKey
+	}
+	if plain, known := namesKind(view); known {
+		return withNames(view, plain), nil
 	}
 	if plain, ok := p.buckets.get(bucket); ok {
-		return p.access.keys.WithPlainNames(plain), nil
+		return withNames(view, plain), nil
 	}
 	b, err := p.getBucket(ctx, bucket)
 	if err != nil {
 		return nil, err
 	}
-	return p.access.keys.WithPlainNames(b.PlainNames), nil
+	return withNames(view, b.PlainNames), nil
 }
 
 // ListBucketsOptions narrows a listing of buckets. The zero value, and nil, is all of them.

@@ -19,6 +19,13 @@
 //	access, err := uplink.RequestAccess(ctx, uplink.Config{}, satelliteURL, apiKey, passphrase)
 //	grant, err := access.Serialize()        // a secret: keep it like the passphrase
 //
+// Share makes an access for others: to a part of what one has, for a time or for some operations. RevokeAccess ends it, and all that were made from it:
+//
+//	permission := uplink.ReadOnlyPermission()
+//	permission.NotAfter = time.Now().Add(24 * time.Hour)
+//	shared, err := project.Share(ctx, permission, uplink.SharePrefix{Bucket: "photos", Prefix: "2026/"})
+//	err = project.RevokeAccess(ctx, shared)
+//
 // # Objects
 //
 // An object appears as a whole, at Commit, and replaces the one of the same key:
@@ -71,7 +78,8 @@
 //	2  Fixed 32    NodeID of the satellite
 //	3  String      host:port of the satellite
 //	4  Bytes       API key, binary (package macaroon)
-//	5  Message     encryption keys (package keys, Access)
+//	5  Message     encryption keys (package keys, Access); what is shared has only prefixes. A prefix whose encrypted form
+//	               is the same lies in a bucket with plain names; the field for this in Access is not used
 //
 // A grant with anything else in it was made by a later version and is refused: what is not understood may be a
 // restriction.
@@ -94,6 +102,9 @@
 // Sizes are sealed with the metadata because the satellite keeps the list of segments: it could leave out the last
 // ones, or answer a range from another place, and nobody would notice. With the sealed sizes, the position in each
 // segment's key and the last-block flag of the cipher, every byte that is read is known to be the one at that offset.
+//
+// A shared access is narrowed twice. Its keys open only the prefixes: that holds against the satellite too. Its API key
+// says what may be asked: the satellite keeps operations, times and revocations, which no key can.
 //
 // Ciphertext of a segment that failed goes to other nodes as it is: only encrypting anew needs a fresh salt. All
 // retries of calls go through one function, by the kind of error alone.

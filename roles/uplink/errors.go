@@ -87,6 +87,7 @@ func reasons() []mapping {
 	return []mapping{
 		{metainfo.ErrAPIKey, ErrAPIKeyInvalid},
 		{metainfo.ErrDenied, ErrPermissionDenied},
+		{metainfo.ErrNotParent, ErrPermissionDenied},
 		{metainfo.ErrRateLimit, ErrTooManyRequests},
 		{metainfo.ErrBucketName, ErrBucketNameInvalid},
 		{metainfo.ErrBucketNotFound, ErrBucketNotFound},

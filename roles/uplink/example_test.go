@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 	"strings"
+	"time"
 
 	"storj/roles/uplink"
 )
@@ -101,5 +102,24 @@ func ExampleProject_List() {
 	}
 	if n := list.Hidden(); n > 0 {
 		fmt.Printf("%d objects of another passphrase\n", n)
+	}
+}
+
+func ExampleProject_Share() {
+	ctx := context.Background()
+	var project *uplink.Project // from Open
+	permission := uplink.ReadOnlyPermission()
+	permission.NotAfter = time.Now().Add(24 * time.Hour)
+	shared, err := project.Share(ctx, permission, uplink.SharePrefix{Bucket: "photos", Prefix: "2026/"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	grant, err := shared.Serialize()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(grant) // for a friend; and later:
+	if err := project.RevokeAccess(ctx, shared); err != nil {
+		log.Fatal(err)
 	}
 }

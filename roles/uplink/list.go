@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -21,6 +22,9 @@ type ListOptions struct {
 //
 // Order: that of encrypted keys, which is the same every time but not that of the alphabet; in buckets with plain names
 // the order of the bytes of the keys.
+//
+// With an access to a prefix, a listing above it that is not Recursive shows the way there and nothing else; below it, all
+// there is; elsewhere it fails with ErrPermissionDenied.
 func (p *Project) List(ctx context.Context, bucket string, opts *ListOptions) *ObjectIterator {
 	if opts == nil {
 		opts = &ListOptions{}
@@ -131,7 +135,11 @@ func (l *listing) encryptCursor(prefix []byte) ([]byte, error) {
 
 func (l *listing) next(ctx context.Context) (objectPage, error) {
 	if l.lister == nil {
-		if err := l.start(ctx); err != nil {
+		err := l.start(ctx)
+		if errors.Is(err, keys.ErrNoKey) && l.keys != nil && !l.opts.Recursive {
+			return l.way(ctx)
+		}
+		if err != nil {
 			return objectPage{}, err
 		}
 	}

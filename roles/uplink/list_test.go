@@ -184,9 +184,12 @@ func TestRestrictedAccess(t *testing.T) {
 	if _, err := guest.Stat(t.Context(), bucketName, "private/b"); !errors.Is(err, ErrPermissionDenied) || !errors.Is(err, keys.ErrNoKey) {
 		t.Errorf("outside the prefix: %v", err)
 	}
-	it := guest.List(t.Context(), bucketName, nil)
+	if got := listAll(t, guest, bucketName, ListOptions{}); !slices.Equal(got, []string{"shared/"}) {
+		t.Errorf("above the prefix: listed %q", got)
+	}
+	it := guest.List(t.Context(), bucketName, &ListOptions{Prefix: "private/"})
 	if it.Next() || !errors.Is(it.Err(), ErrPermissionDenied) {
-		t.Errorf("listing above the prefix: %v", it.Err())
+		t.Errorf("listing beside the prefix: %v", it.Err())
 	}
 }
 

@@ -238,15 +238,14 @@ func (p *Project) copyChanging(ctx context.Context, source, dest target, req met
 		req.Auth, req.Bucket, req.Key, req.Stream = p.auth(), source.bucket, source.encrypted, o.record.Stream
 		req.ToBucket, req.ToKey, req.WrappedKey = dest.bucket, dest.encrypted, wrapped
 		record, err := call(ctx, p.standalone(), p.meta.CopyObject, &req)
-		switch {
-		case errors.Is(err, metainfo.ErrObjectChanged) && attempt < maxChanges:
-			continue
-		case errors.Is(err, metainfo.ErrObjectNotFound) || errors.Is(err, metainfo.ErrObjectExists):
+		if answeredBefore(err) {
 			// an answer may have been lost on the way: the destination tells whether it was us
-			if record, err = p.ours(ctx, dest, wrapped, err); err != nil {
-				return nil, err
-			}
-		case err != nil:
+			record, err = p.ours(ctx, dest, wrapped, err)
+		}
+		if errors.Is(err, metainfo.ErrObjectChanged) && attempt < maxChanges {
+			continue
+		}
+		if err != nil {
 			return nil, p.found(dest.bucket, err)
 		}
 		made, err := dest.open(record)
@@ -255,6 +254,13 @@ func (p *Project) copyChanging(ctx context.Context, source, dest target, req met
 		}
 		return made.object(dest.key), nil
 	}
+}
+
+// answeredBefore says whether an error may be what a repeated copy gets because the first one succeeded: a source that
+// was moved is gone, or somebody stored another object there since, which must not be moved too.
+func answeredBefore(err error) bool {
+	return errors.Is(err, metainfo.ErrObjectNotFound) || errors.Is(err, metainfo.ErrObjectExists) ||
+		errors.Is(err, metainfo.ErrObjectChanged)
 }
 
 // ours returns the record at a place if it has this wrapped key, which is random: then it was made by a call whose

@@ -9,11 +9,13 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"storj/ecenc/cipher"
 	"storj/metainfo"
+	"storj/netx"
 )
 
 const bucketName = "bucket"
@@ -348,6 +350,32 @@ func TestMoveWhoseAnswerIsLost(t *testing.T) {
 	}
 	if got := get(t, p, "to", nil); !bytes.Equal(got, content(100)) {
 		t.Error("moved object differs")
+	}
+}
+
+// TestMoveOnce: while the answer to a move is lost, somebody stores another object where the first was. That one is
+// not moved, which would put it in the place of the object that was.
+func TestMoveOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 10)
+	p := withBucket(t, w, "secret")
+	put(t, p, "from", content(100), nil)
+	var calls atomic.Int64
+	hook := func(method string, _ any) error {
+		if method != "CopyObject" || calls.Add(1) > 1 {
+			return nil
+		}
+		put(t, p, "from", content(200), nil)
+		return netx.ErrClosed
+	}
+	w.service.after.Store(&hook)
+	if _, err := p.Move(t.Context(), bucketName, "from", bucketName, "to", nil); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string][]byte{"from": content(200), "to": content(100)} {
+		if got := get(t, p, key, nil); !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, want %d", key, len(got), len(want))
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"storj/ecenc"
 	"storj/metainfo"
 	"storj/netx"
 	"storj/pieces"
@@ -184,9 +185,14 @@ func (u *Upload) send(by *plan, stored *metainfo.NewSegment, data []byte) ([]net
 	}
 	u.project.stats.segmentsSent.Add(1)
 	stored.Token, stored.ShareSize, stored.Pieces = by.Token, redundancy.ShareSize, result.Pieces
-	stored.Failed = append(stored.Failed, result.Failed...)
+	failed := append(stored.Failed, result.Failed...)
+	stored.Failed = failed[max(0, len(failed)-maxFailed):]
 	return nil, nil
 }
+
+// maxFailed bounds the nodes that a commit names as failed, the latest of them: it is a hint, and a request that names more
+// than twice ecenc.MaxTotal is malformed.
+const maxFailed = ecenc.MaxTotal
 
 // failedNodes returns the nodes that an upload of too few pieces names.
 func failedNodes(err error) (nodes []netx.NodeID) {
