@@ -18,11 +18,17 @@ import (
 	"storj/roles/devnet"
 )
 
-// buildDir is where binary builds; TestMain makes and removes it.
+// buildDir is where built builds; TestMain makes and removes it.
 var buildDir string
 
-// binary builds storj once for all stories with processes.
-var binary = sync.OnceValues(func() (string, error) {
+// binaryVariable names a storj that is built already.
+const binaryVariable = "STORJ_E2E_BINARY"
+
+// built builds storj once for all stories with processes.
+var built = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv(binaryVariable); path != "" {
+		return path, nil
+	}
 	path := filepath.Join(buildDir, "storj")
 	out, err := exec.Command("go", "build", "-o", path, "storj").CombinedOutput()
 	if err != nil {
@@ -42,23 +48,29 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// procs is a network of processes, with a client's view of it.
-type procs struct {
-	*devnet.Processes
-	t *testing.T
-}
-
-// spawn starts a network of processes, which ends with the test. Stories with processes are left out of -short.
-func spawn(t *testing.T, opts devnet.SpawnOptions) *procs {
+// program returns the path of storj. Stories with processes are left out of -short.
+func program(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
-	path, err := binary()
+	path, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts.Binary = path
+	return path
+}
+
+// procs is a network of processes, with a client's view of it.
+type procs struct {
+	*devnet.Processes
+	client
+}
+
+// spawn starts a network of processes, which ends with the test.
+func spawn(t *testing.T, opts devnet.SpawnOptions) *procs {
+	t.Helper()
+	opts.Binary = program(t)
 	if opts.Dir == "" {
 		opts.Dir = t.TempDir()
 	}
@@ -77,7 +89,7 @@ func spawn(t *testing.T, opts devnet.SpawnOptions) *procs {
 			}
 		}
 	})
-	return &procs{Processes: p, t: t}
+	return &procs{Processes: p, client: client{t: t, start: startProcess(p.Binary, p.Env())}}
 }
 
 // result is how a command ended.
@@ -87,42 +99,81 @@ type result struct {
 	took           time.Duration
 }
 
-// try runs a command as the client, to whatever end.
-func (p *procs) try(args ...string) result {
-	p.t.Helper()
-	return p.tryContext(p.t.Context(), args...)
+// client types commands.
+type client struct {
+	t     *testing.T
+	start func(ctx context.Context, args []string) (result, error)
 }
 
-func (p *procs) tryContext(ctx context.Context, args ...string) result {
-	p.t.Helper()
-	start := time.Now()
-	cmd := exec.CommandContext(ctx, p.Binary, args...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, p.Env()
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		p.t.Fatalf("storj %s: %v", strings.Join(args, " "), err)
+// startProcess runs commands as processes.
+func startProcess(binary string, env []string) func(ctx context.Context, args []string) (result, error) {
+	return func(ctx context.Context, args []string) (result, error) {
+		cmd := exec.CommandContext(ctx, binary, args...)
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, env
+		err := cmd.Run()
+		if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+			return result{}, err
+		}
+		return result{stdout: stdout.String(), stderr: stderr.String(), status: cmd.ProcessState.ExitCode()}, nil
 	}
-	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode(), time.Since(start)}
+}
+
+// on returns the same client for a subtest.
+func (c client) on(t *testing.T) client {
+	c.t = t
+	return c
+}
+
+// try runs a command to whatever end.
+func (c client) try(args ...string) result {
+	c.t.Helper()
+	began := time.Now()
+	res, err := c.start(c.t.Context(), args)
+	if err != nil {
+		c.t.Fatalf("storj %s: %v", strings.Join(args, " "), err)
+	}
+	res.took = time.Since(began)
+	return res
 }
 
 // must runs a command that has to succeed.
-func (p *procs) must(args ...string) result {
-	p.t.Helper()
-	res := p.try(args...)
+func (c client) must(args ...string) result {
+	c.t.Helper()
+	res := c.try(args...)
 	if res.status != 0 {
-		p.t.Fatalf("storj %s: status %d\n%s%s", strings.Join(args, " "), res.status, res.stdout, res.stderr)
+		c.t.Fatalf("storj %s: status %d\n%s%s", strings.Join(args, " "), res.status, res.stdout, res.stderr)
 	}
 	return res
 }
 
 // refused runs a command that has to end with a status.
-func (p *procs) refused(status int, args ...string) result {
-	p.t.Helper()
-	res := p.try(args...)
+func (c client) refused(status int, args ...string) result {
+	c.t.Helper()
+	res := c.try(args...)
 	if res.status != status {
-		p.t.Errorf("storj %s: status %d, want %d\n%s%s", strings.Join(args, " "), res.status, status, res.stdout, res.stderr)
+		c.t.Errorf("storj %s: status %d, want %d\n%s%s", strings.Join(args, " "), res.status, status, res.stdout, res.stderr)
+	}
+	return res
+}
+
+// told runs a command that has to end with a status and to say something of it.
+func (c client) told(status int, text string, args ...string) result {
+	c.t.Helper()
+	res := c.refused(status, args...)
+	if !strings.Contains(res.stderr, text) {
+		c.t.Errorf("storj %s: does not say %q:\n%s", strings.Join(args, " "), text, res.stderr)
+	}
+	return res
+}
+
+// same fetches an object and compares it with the file that it was made of.
+func (c client) same(object, source string) result {
+	c.t.Helper()
+	back := filepath.Join(c.t.TempDir(), "back")
+	res := c.must("cp", object, back)
+	if sum(c.t, back) != sum(c.t, source) {
+		c.t.Fatalf("%s came back with other bytes", object)
 	}
 	return res
 }
@@ -151,17 +202,6 @@ func sum(t *testing.T, path string) [32]byte {
 	return sha256.Sum256(content)
 }
 
-// same fetches an object and compares it with the file that it was made of.
-func (p *procs) same(object, source string) result {
-	p.t.Helper()
-	back := filepath.Join(p.t.TempDir(), "back")
-	res := p.must("cp", object, back)
-	if sum(p.t, back) != sum(p.t, source) {
-		p.t.Fatalf("%s came back with other bytes", object)
-	}
-	return res
-}
-
 // after does something once a while has passed, and is waited for.
 func after(t *testing.T, delay time.Duration, what func()) (wait func()) {
 	t.Helper()
@@ -170,5 +210,25 @@ func after(t *testing.T, delay time.Duration, what func()) (wait func()) {
 		defer close(done)
 		what()
 	})
-	return func() { <-done }
+	wait = func() { <-done }
+	t.Cleanup(wait) // a test that fails must not end before it
+	return wait
+}
+
+// until repeats attempt until it succeeds; two minutes are more than anything needs on a machine that works.
+func until(t *testing.T, what string, attempt func() error) {
+	t.Helper()
+	deadline := time.Now().Add(2 * time.Minute)
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := attempt()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waited for %s: %v", what, err)
+		}
+		<-ticker.C
+	}
 }

@@ -11,7 +11,7 @@ import (
 const (
 	// chunkSize is how much of a piece is read, hashed and written at a time: enough for the hash to use its widest
 	// instructions and for one write to the store to be cheap.
-	chunkSize = 256 << 10
+	chunkSize = 128 << 10
 	smallSize = 16 << 10
 )
 
