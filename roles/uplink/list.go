@@ -160,8 +160,33 @@ func (l *listing) next(ctx context.Context) (objectPage, error) {
 	}
 	if len(list.Items) > 0 {
 		l.cursor = list.Items[len(list.Items)-1].Object.Key
+	} else if l.cursor == nil && l.dir != "" {
+		page.hidden = l.foreign(ctx)
 	}
 	return page, nil
+}
+
+// foreign looks at the top of the bucket when there is nothing under a prefix, and returns how many names do not decrypt
+// there if none of those seen does: with the wrong passphrase a prefix is another one, and must not look empty.
+func (l *listing) foreign(ctx context.Context) (hidden int) {
+	const seen = 10
+	lister, err := keys.NewLister(l.keys, l.bucket, "")
+	if err != nil {
+		return 0 // the access opens no more than the prefix: there is nothing to compare with
+	}
+	list, err := l.project.meta.ListObjects(ctx, &metainfo.ListObjectsRequest{
+		Auth: l.project.auth(), Bucket: l.bucket, Limit: seen,
+	})
+	if err != nil {
+		return 0 // best effort: the listing itself has succeeded
+	}
+	for i := range list.Items {
+		if _, err := lister.DecryptName(list.Items[i].Object.Key); err == nil {
+			return 0
+		}
+		hidden++
+	}
+	return hidden
 }
 
 // add decrypts an item into the page, if it is one of those asked for.

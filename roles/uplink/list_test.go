@@ -145,6 +145,13 @@ func TestWrongPassphrase(t *testing.T) {
 	if _, err := wrong.Stat(t.Context(), bucketName, "1"); !errors.Is(err, ErrObjectNotFound) {
 		t.Errorf("encrypted names: %v", err)
 	}
+	other := w.open(t, "SECRET")
+	if it := other.List(t.Context(), bucketName, &ListOptions{Prefix: "folder/"}); it.Next() || it.Err() != nil || it.Hidden() == 0 {
+		t.Errorf("a prefix: %v, %d hidden: looks empty", it.Err(), it.Hidden())
+	}
+	if it := right.List(t.Context(), bucketName, &ListOptions{Prefix: "folder/"}); it.Next() || it.Hidden() != 0 {
+		t.Errorf("a prefix that is empty: %d hidden", it.Hidden())
+	}
 	if _, err := right.CreateBucket(t.Context(), "plain", &BucketOptions{PlainNames: true}); err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,9 @@ const (
 	longestPause = 5 * time.Second
 	// callPatience is how long a call that stands alone is retried: a person waits for it.
 	callPatience = 10 * time.Second
+	// nodesPatience is how long a satellite that has too few nodes is asked again: they come back one by one and seldom
+	// soon, and a person should not wait for minutes to be told.
+	nodesPatience = 15 * time.Second
 )
 
 // policy says how long and in which cases a call is repeated.
@@ -43,7 +46,7 @@ func unheard(err error) bool {
 
 // call makes a call of the satellite and repeats it, with growing pauses, while the policy lets it.
 func call[Req, Resp any](ctx context.Context, p policy, method func(context.Context, *Req) (*Resp, error), req *Req) (*Resp, error) {
-	deadline := time.Now().Add(p.patience)
+	start := time.Now()
 	for attempt := 0; ; attempt++ {
 		if ctx.Err() != nil {
 			return nil, cause(ctx)
@@ -55,8 +58,11 @@ func call[Req, Resp any](ctx context.Context, p policy, method func(context.Cont
 		if ctx.Err() != nil {
 			return nil, cause(ctx)
 		}
-		wait := pause(attempt)
-		if !p.repeat(err) || time.Now().Add(wait).After(deadline) {
+		wait, patience := pause(attempt), p.patience
+		if errors.Is(err, metainfo.ErrNotEnoughNodes) {
+			patience = min(patience, nodesPatience)
+		}
+		if !p.repeat(err) || time.Since(start)+wait > patience {
 			return nil, err
 		}
 		if err := sleep(ctx, wait); err != nil {
