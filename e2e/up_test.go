@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,17 +95,6 @@ func (r *running) status() int {
 	return r.cmd.ProcessState.ExitCode()
 }
 
-// freeAddress finds a UDP port on loopback that nobody uses now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }() // only its number was wanted
-	return conn.LocalAddr().String()
-}
-
 // TestUp tells the newcomer's first minutes.
 func TestUp(t *testing.T) {
 	home, temp := t.TempDir(), t.TempDir()
@@ -114,7 +102,11 @@ func TestUp(t *testing.T) {
 	at := func(address string) []string {
 		return []string{"up", "--nodes", "4", "--node-capacity", "1GB", "--address", address}
 	}
-	up := at(freeAddress(t))
+	address, err := devnet.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	up := at(address)
 	c := client{t: t, start: startProcess(program(t), env)}
 	source := randomFile(t, 2<<20, 80)
 

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +37,7 @@ type Processes struct {
 	Config    string // configuration directory of a client that has an access
 	env       []string
 	opts      SpawnOptions
+	given     []string // addresses
 }
 
 // Spawn sets up and starts a satellite, joins and starts nodes, and gives a client access, through the commands that a
@@ -70,10 +73,11 @@ func (p *Processes) Env() []string { return p.env }
 
 func (p *Processes) setupSatellite(ctx context.Context) error {
 	dir := filepath.Join(p.Dir, "satellite")
-	address, err := freeAddress()
+	address, err := FreeAddress(p.given...)
 	if err != nil {
 		return err
 	}
+	p.given = append(p.given, address)
 	args := []string{"satellite", "setup", "--dir", dir, "--address", address, "--redundancy", p.opts.Redundancy}
 	if p.opts.RelaxedSync {
 		args = append(args, "--relaxed-sync")
@@ -131,10 +135,11 @@ func (p *Processes) startNodes(ctx context.Context) error {
 func (p *Processes) addNode(i int, tokenFile string) error {
 	name := fmt.Sprintf("node%d", i)
 	dir := filepath.Join(p.Dir, name)
-	address, err := freeAddress()
+	address, err := FreeAddress(p.given...)
 	if err != nil {
 		return err
 	}
+	p.given = append(p.given, address)
 	debug, err := p.debugAddress()
 	if err != nil {
 		return err
@@ -291,14 +296,29 @@ func (p *Processes) debugAddress() (string, error) {
 	return listener.Addr().String(), nil
 }
 
-// freeAddress finds a UDP port on loopback that nobody uses now.
-func freeAddress() (string, error) {
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// Ports for peers are drawn from below those that systems give to sockets without a port of their own (RFC 6335 starts
+// them at 49152, Linux at 32768): such a socket could otherwise take one between our look and the peer's start.
+const (
+	firstPort = 15_000
+	endPort   = 32_000
+)
+
+// FreeAddress finds a UDP port on loopback that nobody uses now, and that is not among those given.
+func FreeAddress(given ...string) (string, error) {
+	const tries = 1000
+	var last error
+	for range tries {
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(endPort-firstPort))
+		if slices.Contains(given, address) {
+			continue
+		}
+		conn, err := net.ListenPacket("udp", address)
+		if err == nil {
+			return address, conn.Close()
+		}
+		last = err
 	}
-	defer func() { _ = conn.Close() }() // only its number was wanted
-	return conn.LocalAddr().String(), nil
+	return "", fmt.Errorf("find a free port: %w", last)
 }
 
 // Restart starts processes that have ended and waits until each node among them answers its owner.
