@@ -45,7 +45,6 @@ var onlyHere = map[string][]string{
 	"github.com/quic-go/quic-go":           {"netx/quicnet", "roles/command", "roles/devnet"},
 	"github.com/klauspost/reedsolomon":     {"ecenc/erasure"},
 	"go.yaml.in/yaml/v3":                   {"config"},
-	"github.com/schollz/progressbar/v3":    {"roles/command"},
 	"github.com/mr-tron/base58":            {"ecenc/base58check"},
 	"log":                                  nil,
 	"math/rand":                            nil,
