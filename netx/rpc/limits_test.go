@@ -229,20 +229,24 @@ func (b *lockedBuffer) bytes() []byte {
 func TestLargeRequestsShareMemory(t *testing.T) {
 	t.Parallel()
 	each(t, tuning{server: rpc.Options{MaxBodies: 150 << 10}}, func(t *testing.T, w *world) {
-		st := w.raw(t)
-		if _, err := st.Write([]byte{1, 0, byte(methodEcho), 0x80, 0x80, 0x06}); err != nil { // 96 KiB
-			t.Fatal(err)
-		}
 		large := &note{Text: make([]byte, 100<<10)}
+		var st netx.Stream
 		eventually(t, "no room for another large request", func() bool {
+			if st != nil { // the call came before the announcement, and had the room
+				st.Cancel(netx.Cancelled)
+			}
+			st = w.raw(t)
+			if _, err := st.Write([]byte{1, 0, byte(methodEcho), 0x80, 0x80, 0x06}); err != nil { // 96 KiB
+				t.Fatal(err)
+			}
 			_, err := w.call(t, methodEcho, large)
 			return errors.Is(err, netx.ErrBusy)
 		})
 		if _, err := w.call(t, methodEcho, &note{Text: make([]byte, 60<<10)}); err != nil {
 			t.Errorf("small request: %v", err)
 		}
-		if got := w.counter(`storj_rpc_server_refused_total{cause="bodies"}`); got != 1 {
-			t.Errorf("%d refused, want 1", got)
+		if got := w.counter(`storj_rpc_server_refused_total{cause="bodies"}`); got == 0 { // more when a refusal overtook the answer that says why
+			t.Error("refusals are not counted")
 		}
 		st.Cancel(netx.Cancelled)
 		eventually(t, "room after it has ended", func() bool {
