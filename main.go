@@ -6,7 +6,7 @@
 // An import goes down, never up; within a wing, from a room to the wing's root or to a lower room.
 //
 //	main.go   e2e/                 start it | test it
-//	roles/                         who runs: satellite, storagenode, uplink (the library), devnet, command
+//	roles/                         who runs: satellite, storagenode, uplink (the library), devnet, bench, command
 //	metainfo/                      what is stored where: objects, segments, the satellite's service
 //	pieces/                        the bytes on nodes: pieces, orders, the node's protocol
 //	netx/   ecenc/   config/       peers and transports | pure math on bytes | settings

@@ -58,10 +58,9 @@ type Operation struct {
 	P50       time.Duration `json:"p50_ns"`
 	P99       time.Duration `json:"p99_ns"`
 	PerSecond float64       `json:"per_second"`
-	CPU       time.Duration `json:"cpu_ns"`          // for each, by Workers at once
-	Asked     float64       `json:"pieces_asked"`    // for each
-	Alone     time.Duration `json:"cpu_alone_ns"`    // for each, one after another
-	Failed    int           `json:"failed,omitzero"` // of Count
+	CPU       time.Duration `json:"cpu_ns"`       // for each, by Workers at once
+	Asked     float64       `json:"pieces_asked"` // for each
+	Alone     time.Duration `json:"cpu_alone_ns"` // for each, one after another
 }
 
 // session is one run.

@@ -44,7 +44,6 @@ type demo struct {
 	procs  *devnet.Processes
 	dir    string
 	states map[string]devnet.NodeState // by node ID
-	names  map[string]string           // process name by address
 }
 
 func (a *app) demo(c *cli.Context) (err error) {
