@@ -14,8 +14,15 @@ const (
 	MethodDownload = 101
 	MethodPing     = 110
 
-	MethodJoin    = 300
-	MethodCheckIn = 301
+	// These answer to the satellite whose pieces they are about, and to nobody else.
+	MethodProve        = 130
+	MethodRetain       = 131
+	MethodRestoreTrash = 132
+
+	MethodJoin         = 300
+	MethodCheckIn      = 301
+	MethodSettle       = 302
+	MethodReportDamage = 303
 )
 
 // UploadHeader starts an upload.
@@ -124,6 +131,9 @@ type CheckIn struct {
 	Domain   string    // failure domain named by the owner; empty: decided by the satellite
 	Time     time.Time // the node's clock
 	Leaving  bool      // the node is about to stop: take it out of selection
+	Exiting  bool      // the owner wants to leave the network for good: move its pieces away
+	Tags     []string  // name=value, of the owner's choice; at most MaxTags
+	Faults   []string  // disks that are away or read-only, in words; at most MaxFaults
 }
 
 // Fields codes the report for wire.
@@ -136,6 +146,9 @@ func (r *CheckIn) Fields(c *wire.Codec) {
 	c.String(6, &r.Domain, maxDomain)
 	c.Time(7, &r.Time)
 	c.Bool(8, &r.Leaving)
+	c.Bool(9, &r.Exiting)
+	codeStrings(c, 10, &r.Tags, MaxTags, maxTag)
+	codeStrings(c, 11, &r.Faults, MaxFaults, maxFault)
 }
 
 // CheckInReply gives a node what it needs to serve until its next check-in.
@@ -144,6 +157,7 @@ type CheckInReply struct {
 	Address  string    // as the satellite will hand it out
 	Interval time.Duration
 	Time     time.Time // the satellite's clock
+	Standing Standing
 }
 
 // Fields codes the reply for wire.
@@ -155,6 +169,7 @@ func (r *CheckInReply) Fields(c *wire.Codec) {
 	c.Int(3, &interval)
 	c.Time(4, &r.Time)
 	r.Interval = time.Duration(interval)
+	c.Message(5, &r.Standing)
 }
 
 // Fields codes the key for wire.
@@ -168,6 +183,7 @@ type PieceLimit struct {
 	Number int // piece number in the segment
 	Node   netx.NodeURL
 	Limit  SignedLimit
+	Group  uint32 // of an upload: pieces of equal numbers other than 0 would be lost together; 0: a domain of its own
 }
 
 // Fields codes the piece limit for wire.
@@ -177,6 +193,7 @@ func (l *PieceLimit) Fields(c *wire.Codec) {
 	c.Fixed(2, l.Node.ID[:])
 	c.String(3, &l.Node.Address, maxAddress)
 	c.Message(4, &l.Limit)
+	c.Uint32(5, &l.Group)
 	if number >= ecenc.MaxTotal {
 		c.Fail()
 	}
@@ -200,4 +217,20 @@ func (p *StoredPiece) Fields(c *wire.Codec) {
 		c.Fail()
 	}
 	p.Number = int(number)
+}
+
+// codeStrings codes short texts.
+func codeStrings(c *wire.Codec, num int, list *[]string, limit, size int) {
+	raw := make([][]byte, len(*list))
+	for i, text := range *list {
+		raw[i] = []byte(text)
+	}
+	wire.RepeatedBytes(c, num, &raw, limit, size)
+	if !c.Decoding() {
+		return
+	}
+	*list = nil
+	for _, text := range raw {
+		*list = append(*list, string(text))
+	}
 }

@@ -14,37 +14,38 @@ import (
 
 // Register has the server answer the methods with adm, for the peer self alone.
 func Register(s *rpc.Server, self netx.NodeID, adm Admin) {
-	serve(s, self, MethodStatus, func(ctx context.Context, _ *pieces.Empty) (*Status, error) { return adm.Status(ctx) })
-	serve(s, self, MethodCreateProject, func(ctx context.Context, r *nameRequest) (*Project, error) {
+	Serve(s, self, MethodStatus, func(ctx context.Context, _ *pieces.Empty) (*Status, error) { return adm.Status(ctx) })
+	Serve(s, self, MethodCreateProject, func(ctx context.Context, r *nameRequest) (*Project, error) {
 		return adm.CreateProject(ctx, r.Name)
 	})
-	serve(s, self, MethodListProjects, func(ctx context.Context, r *nameRequest) (*page[Project, *Project], error) {
+	Serve(s, self, MethodListProjects, func(ctx context.Context, r *nameRequest) (*page[Project, *Project], error) {
 		all, err := adm.ListProjects(ctx)
 		return cut[Project](all, int(r.Offset)), err
 	})
-	serve(s, self, MethodCreateAPIKey, func(ctx context.Context, r *nameRequest) (*textReply, error) {
+	Serve(s, self, MethodCreateAPIKey, func(ctx context.Context, r *nameRequest) (*textReply, error) {
 		text, err := adm.CreateAPIKey(ctx, r.Project, r.Name)
 		return &textReply{Text: text}, err
 	})
-	serve(s, self, MethodListAPIKeys, func(ctx context.Context, r *nameRequest) (*page[APIKey, *APIKey], error) {
+	Serve(s, self, MethodListAPIKeys, func(ctx context.Context, r *nameRequest) (*page[APIKey, *APIKey], error) {
 		all, err := adm.ListAPIKeys(ctx, r.Project)
 		return cut[APIKey](all, int(r.Offset)), err
 	})
-	serve(s, self, MethodRevokeAPIKey, func(ctx context.Context, r *nameRequest) (*pieces.Empty, error) {
+	Serve(s, self, MethodRevokeAPIKey, func(ctx context.Context, r *nameRequest) (*pieces.Empty, error) {
 		return new(pieces.Empty), adm.RevokeAPIKey(ctx, r.Project, r.Name)
 	})
-	serve(s, self, MethodCreateToken, func(ctx context.Context, r *tokenRequest) (*textReply, error) {
+	Serve(s, self, MethodCreateToken, func(ctx context.Context, r *tokenRequest) (*textReply, error) {
 		text, err := adm.CreateToken(ctx, int(r.Uses), r.Life)
 		return &textReply{Text: text}, err
 	})
-	serve(s, self, MethodListNodes, func(ctx context.Context, r *nameRequest) (*page[Node, *Node], error) {
+	Serve(s, self, MethodListNodes, func(ctx context.Context, r *nameRequest) (*page[Node, *Node], error) {
 		all, err := adm.ListNodes(ctx)
 		return cut[Node](all, nodesUpTo(all, r.Cursor)), err
 	})
 }
 
-// serve registers one method for one peer.
-func serve[Req, Resp any, PReq interface {
+// Serve registers a method for one peer, the satellite's own identity; others get metainfo.ErrAdmin. Services of the
+// satellite use it for what only the owner may ask of them.
+func Serve[Req, Resp any, PReq interface {
 	*Req
 	wire.Message
 }, PResp interface {

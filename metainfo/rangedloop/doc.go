@@ -1,0 +1,2 @@
+// Package rangedloop passes over all segments, for every observer at once.
+package rangedloop
