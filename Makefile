@@ -1,14 +1,16 @@
-# Everything is built and tested with the Go toolchain alone. T is the time for each fuzz target, REF a git reference.
+# Everything is built and tested with the Go toolchain alone. T is the time for each fuzz target, FOR that of chaos, REF a
+# git reference.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOFLAGS_BUILD = -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 T ?= 20s
+FOR ?= 5m
 SIZE_LIMIT = 40000000
 
 export PATH := $(PATH):/usr/local/go/bin
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo check test race fuzz e2e bench golden size clean
+.PHONY: build demo check test race fuzz e2e chaos years bench golden size clean
 
 build: ## static binary in bin/storj
 	go build $(GOFLAGS_BUILD) -o bin/storj .
@@ -33,6 +35,12 @@ race: ## the short tests under the race detector; needs a C compiler
 
 e2e: build ## the network stories alone
 	go test -count=1 -timeout 30m -v ./e2e/
+
+chaos: build ## for FOR, everything fails that can fail: processes, disks, lines, clocks
+	STORJ_E2E_BINARY=$(CURDIR)/bin/storj go test ./e2e -run '^TestChaos$$' -chaos $(FOR) -count=1 -timeout 1h -v
+
+years: ## a year of 200 nodes in virtual time: deaths, liars, sleepers, a fire; about ten minutes
+	go test ./e2e/years -run '^TestYears$$' -days 365 -count=1 -timeout 3h -v
 
 fuzz: ## each fuzz target for T
 	@for pkg in $$(go list ./...); do \

@@ -20,11 +20,12 @@ const (
 	Sized // a Size
 	Timed // a Duration
 	Rated // a Rate
+	Sped  // a Speed
 )
 
 // String names the kind as help texts show it.
 func (k Kind) String() string {
-	return [...]string{"text", "list", "bool", "number", "size", "duration", "rate"}[k]
+	return [...]string{"text", "list", "bool", "number", "size", "duration", "rate", "speed"}[k]
 }
 
 // Setting describes one setting of a role and is bound to the field that holds it.
@@ -166,6 +167,10 @@ func rate(name string, field *Rate, value Rate, unit, doc string) Setting {
 func (s Setting) allow(words string, check func() error) Setting {
 	s.Range, s.check = words, check
 	return s
+}
+
+func speed(name string, field *Speed, value Speed, doc string) Setting {
+	return withUnit(name, Sped, field, value, "bits or bytes a second", doc)
 }
 
 // between allows values from low to high, both included.

@@ -17,6 +17,12 @@ type Node struct {
 	Domain          string
 	DebugAddress    string // empty: off
 	RelaxedSync     bool
+	Tags            []string
+	Scrub           Duration // in which everything is read once; 0: off
+	CompactSpeed    Speed    // 0: no bound
+	Bandwidth       Speed    // 0: full
+	Schedule        []string
+	Monthly         Size // 0: no cap
 	Log             Log
 }
 
@@ -60,7 +66,28 @@ func (n *Node) settings() []Setting {
 			"Loopback TCP address of metrics and health over HTTP; empty: off."), &n.DebugAddress, true, true),
 		boolean("relaxed-sync", &n.RelaxedSync, false,
 			"Do not wait for the disk at each piece: faster, but a power cut may lose the last second."),
+		list("tag", &n.Tags, "name=value",
+			"What the satellite's owner may place pieces by: site=attic, country=de; may be repeated.").
+			allow("at most 16, of letters, digits, and -_.", func() error { return checkTags(n.Tags) }),
+		between(duration("scrub", &n.Scrub, Duration(30*day),
+			"In which time everything that is stored is read once, to find rot and tell the satellite; 0s: off."),
+			&n.Scrub, 0, Duration(10*365*day)),
+		speed("compact-speed", &n.CompactSpeed, 256e6/8,
+			"How fast space of deleted pieces is won back, reading and writing together."),
+		speed("bandwidth", &n.Bandwidth, 0, "What the node may use of the line, both directions together."),
+		list("schedule", &n.Schedule, "hours=speed",
+			"Bandwidth at some hours of the day, by the local clock: 08:00-23:00=5Mbit,23:00-08:00=full.").
+			allow("HH:MM-HH:MM=speed", func() error { _, err := parseSchedule(n.Schedule); return err }),
+		between(size("monthly", &n.Monthly, 0,
+			"What the node may move in a calendar month, both directions together; 0: no cap. Uploads end at 95 % of it."),
+			&n.Monthly, 0, 100*PB),
 	}, n.Log.settings("info")...)
+}
+
+// Hours returns the schedule. The settings must have been loaded without error.
+func (n *Node) Hours() []Hours {
+	list, _ := parseSchedule(n.Schedule) // was checked when it was loaded
+	return list
 }
 
 func (n *Node) validate() (faults []Fault) {
@@ -114,6 +141,30 @@ func parseDisks(texts []string) (disks []Disk, err error) {
 		disks = append(disks, Disk{Path: path, Capacity: capacity})
 	}
 	return disks, nil
+}
+
+// checkTags looks at tags: name=value, each name once.
+func checkTags(tags []string) error {
+	const maxTags, maxTag = 16, 128
+	if len(tags) > maxTags {
+		return fmt.Errorf("%w: more than %d tags", ErrValue, maxTags)
+	}
+	seen := map[string]bool{}
+	for _, tag := range tags {
+		name, value, _ := strings.Cut(tag, "=")
+		if name == "" || value == "" || len(tag) > maxTag || strings.ContainsFunc(name+value, notWord) || strings.Contains(name, ".") {
+			return fmt.Errorf("%w: tag %q is not name=value of letters, digits, and -_.", ErrValue, tag)
+		}
+		if seen[name] {
+			return fmt.Errorf("%w: tag %s is given twice", ErrValue, name)
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+func notWord(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
 }
 
 func checkDomain(name string) error {

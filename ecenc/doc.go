@@ -9,4 +9,5 @@
 //	cipher       segment content in authenticated blocks, random access by block
 //	keys         key tree from a passphrase, object keys, prefix keys
 //	macaroon     API keys and their caveats
+//	bao          proof that bytes are part of a content whose hash is known
 package ecenc

@@ -70,6 +70,34 @@ var (
 	ErrListLimit = netx.Sentinel(netx.Invalid, 242, "listing cursor or limit is not valid")
 )
 
+// The sentinels of metainfo: versions, locks, parts, settings, limits.
+var (
+	// ErrDeleteMarker is returned for an object whose version asked for, or latest one, says that it was deleted.
+	ErrDeleteMarker = netx.Sentinel(netx.NotFound, 260, "object not found: it was deleted, older versions remain")
+	// ErrLocked is returned when a version is protected by a legal hold or its retention.
+	ErrLocked = netx.Sentinel(netx.Denied, 261, "object version is locked: it is under legal hold or its retention time has not passed")
+	// ErrVersioning is returned for a change of versioning or lock that the bucket's other settings forbid.
+	ErrVersioning = netx.Sentinel(netx.Conflict, 262, "object lock needs versioning, and neither can be taken back")
+	// ErrNoLock is returned for retention or legal hold in a bucket without object lock.
+	ErrNoLock = netx.Sentinel(netx.Invalid, 263, "bucket has no object lock")
+	// ErrRetention is returned for a retention that lies in the past, without mode, or weaker than one that stands.
+	ErrRetention = netx.Sentinel(netx.Invalid, 264, "retention is not valid")
+	// ErrPart is returned for a part number out of bounds, or of a part that was not uploaded.
+	ErrPart = netx.Sentinel(netx.Invalid, 265, "part number is not valid or was not uploaded")
+	// ErrDocument is returned for a bucket document of unknown name or too large.
+	ErrDocument = netx.Sentinel(netx.Invalid, 266, "bucket document is unknown or too large")
+	// ErrLifecycle is returned for lifecycle rules that make no sense.
+	ErrLifecycle = netx.Sentinel(netx.Invalid, 267, "lifecycle rule is not valid")
+	// ErrDeletionNotFound is returned for a deletion that does not exist or was done long ago.
+	ErrDeletionNotFound = netx.Sentinel(netx.NotFound, 268, "deletion not found")
+	// ErrPlacement is returned for a placement that the satellite's owner has not defined.
+	ErrPlacement = netx.Sentinel(netx.Invalid, 269, "placement is not defined on this satellite")
+	// ErrStorageLimit, ErrEgressLimit and ErrObjectLimit are returned when a project has used what it may.
+	ErrStorageLimit = netx.Sentinel(netx.Exhausted, 270, "project has stored as much as it may")
+	ErrEgressLimit  = netx.Sentinel(netx.Exhausted, 271, "project has downloaded as much as it may this month")
+	ErrObjectLimit  = netx.Sentinel(netx.Exhausted, 272, "project has as many objects as it may")
+)
+
 // The sentinels of metainfo: the database.
 var (
 	// ErrNewer is returned when a database was written by a later version.
@@ -88,6 +116,8 @@ func Errors() []*netx.Error {
 		ErrKeyNotFound, ErrKeyExists, ErrName, ErrTooManyBuckets,
 		ErrObjectNotFound, ErrObjectKey, ErrObjectExists, ErrObjectChanged, ErrMetadataTooLarge, ErrUpload, ErrSegment,
 		ErrSegmentMissing, ErrAcks, ErrNotEnoughNodes, ErrRange, ErrExpiry, ErrListLimit,
+		ErrDeleteMarker, ErrLocked, ErrVersioning, ErrNoLock, ErrRetention, ErrPart, ErrDocument, ErrLifecycle,
+		ErrDeletionNotFound, ErrPlacement, ErrStorageLimit, ErrEgressLimit, ErrObjectLimit,
 		ErrNewer, ErrFull, ErrConflict,
 	}
 }

@@ -23,8 +23,9 @@ const (
 	InlineSize = 4 << 10
 	// MaxKeySize is the longest encrypted object key in bytes.
 	MaxKeySize = 4000
-	// MaxMetadataSize is the largest encrypted metadata of an object in bytes: 2 KiB of custom metadata and overhead.
-	MaxMetadataSize = 4 << 10
+	// MaxMetadataSize is the largest encrypted metadata of an object in bytes: 2 KiB of custom metadata, ten tags of S3's
+	// largest size, and overhead.
+	MaxMetadataSize = 8 << 10
 	// MaxWrappedKeySize is the largest wrapped content key in bytes.
 	MaxWrappedKeySize = 128
 	// SaltSize is the size of a project's and of a segment's salt in bytes.
@@ -131,6 +132,7 @@ type Project struct {
 	Name    string
 	Salt    [ProjectSaltSize]byte // for deriving root keys from passphrases
 	Created time.Time
+	Limits  Limits // what it may use
 }
 
 // APIKeyRecord is what the satellite keeps of an API key.
@@ -148,6 +150,12 @@ type Bucket struct {
 	Name       string
 	Created    time.Time
 	PlainNames bool // object keys are not encrypted; fixed at creation
+	Versioning Versioning
+	Lock       bool             // object lock: versions can be protected; needs VersioningEnabled, for good
+	Retention  DefaultRetention // of new versions, with Lock
+	TTL        time.Duration    // longest life of new objects; 0: any
+	Placement  uint32           // rule for where new segments go; 0: the default one
+	Changes    uint64           // changes whenever an object of the bucket does; not stored, starts anew with the process
 }
 
 // Object is the record of an object.
@@ -162,6 +170,12 @@ type Object struct {
 	EncryptedSize int64
 	WrappedKey    []byte // content key, sealed under a key derived from the path
 	Metadata      []byte // sealed under the content key
+	Parts         uint32 // of an object uploaded in parts: how many; else 0
+	Null          bool   // written while its bucket was not versioned: a later such version takes its place
+	Marker        bool   // delete marker: no data, says that the object was deleted
+	Latest        bool   // in listings of versions: what requests without a version mean
+	Retention     Retention
+	LegalHold     bool
 }
 
 // Segment is the record of a segment.
@@ -179,6 +193,7 @@ type Segment struct {
 	Root          pieces.PieceID
 	Redundancy    ecenc.Redundancy
 	Pieces        []Piece // ascending Number
+	Placement     uint32  // rule under which its nodes are chosen
 }
 
 // IsInline says whether the segment's bytes stand in its record.

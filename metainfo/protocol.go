@@ -1,6 +1,9 @@
 package metainfo
 
 import (
+	"encoding/binary"
+	"time"
+
 	"storj/ecenc"
 	"storj/ecenc/wire"
 	"storj/netx"
@@ -14,6 +17,11 @@ const (
 	MethodListBuckets      = 203
 	MethodDeleteBucket     = 204
 	MethodRevokeAPIKey     = 205
+	MethodUpdateBucket     = 206
+	MethodGetDocument      = 207
+	MethodPutDocument      = 208
+	MethodGetLifecycle     = 236
+	MethodPutLifecycle     = 237
 	MethodBeginObject      = 210
 	MethodBeginSegment     = 211
 	MethodReplacePieces    = 212
@@ -27,11 +35,20 @@ const (
 	MethodUpdateMetadata   = 224
 	MethodDeleteObjects    = 225
 	MethodCopyObject       = 226
+	MethodSetLock          = 227
+	MethodDeletePrefix     = 228
+	MethodGetDeletion      = 229
+	MethodBeginPart        = 230
+	MethodCommitPart       = 231
+	MethodGetUpload        = 232
+	MethodListUploads      = 233
+	MethodListParts        = 234
+	MethodProjectUsage     = 235
 )
 
 const (
 	// MaxRequestSize bounds an encoded request in bytes: the largest names MaxDelete keys.
-	MaxRequestSize = MaxDelete*(MaxKeySize+8) + 64<<10
+	MaxRequestSize = MaxDelete*(MaxKeySize+64) + 64<<10
 	// MaxResponseSize bounds an encoded response in bytes: a page of MaxList objects with their metadata.
 	MaxResponseSize = MaxList*(MaxKeySize+MaxMetadataSize+256) + 64<<10
 
@@ -64,6 +81,14 @@ func (b *Bucket) Fields(c *wire.Codec) {
 	c.String(1, &b.Name, maxBucket)
 	c.Time(2, &b.Created)
 	c.Bool(3, &b.PlainNames)
+	ttl := int64(b.TTL)
+	codeVersioning(c, 4, &b.Versioning)
+	c.Bool(5, &b.Lock)
+	c.Message(6, &b.Retention)
+	c.Int(7, &ttl)
+	c.Uint32(8, &b.Placement)
+	c.Uint(9, &b.Changes)
+	b.TTL = time.Duration(ttl)
 }
 
 // Fields codes the request for wire.
@@ -71,6 +96,9 @@ func (r *CreateBucketRequest) Fields(c *wire.Codec) {
 	c.Message(1, &r.Auth)
 	c.String(2, &r.Name, maxName)
 	c.Bool(3, &r.PlainNames)
+	codeVersioning(c, 4, &r.Versioning)
+	c.Bool(5, &r.Lock)
+	c.Uint32(6, &r.Placement)
 }
 
 // Fields codes the request for wire.
@@ -96,13 +124,6 @@ func (r *BucketList) Fields(c *wire.Codec) {
 func (r *DeleteBucketRequest) Fields(c *wire.Codec) {
 	c.Message(1, &r.Auth)
 	c.String(2, &r.Name, maxName)
-	c.Bool(3, &r.Force)
-}
-
-// Fields codes the response for wire.
-func (r *DeleteBucketResult) Fields(c *wire.Codec) {
-	c.Int(1, &r.Objects)
-	c.Bool(2, &r.More)
 }
 
 // Fields codes the request for wire.
@@ -112,12 +133,18 @@ func (r *BeginObjectRequest) Fields(c *wire.Codec) {
 	c.Bytes(3, &r.Key, MaxKeySize)
 	c.Time(4, &r.Expires)
 	c.Bool(5, &r.Plan)
+	c.Bool(6, &r.Multipart)
+	c.Bytes(7, &r.WrappedKey, MaxWrappedKeySize)
+	c.Bytes(8, &r.Metadata, MaxMetadataSize)
+	c.Message(9, &r.Retention)
+	c.Bool(10, &r.LegalHold)
 }
 
 // Fields codes the response for wire.
 func (r *BeginObjectResult) Fields(c *wire.Codec) {
 	c.Bytes(1, &r.Upload, maxToken)
 	optional(c, 2, &r.Plan)
+	c.Fixed(3, r.Stream[:])
 }
 
 // Fields codes the request for wire.
@@ -181,6 +208,11 @@ func (r *CommitObjectRequest) Fields(c *wire.Codec) {
 	c.Bytes(8, &r.WrappedKey, MaxWrappedKeySize)
 	c.Bytes(9, &r.Metadata, MaxMetadataSize)
 	c.Bool(10, &r.IfAbsent)
+	c.Fixed(11, r.IfStream[:])
+	codeParts(c, 12, &r.Parts)
+	c.Message(13, &r.Retention)
+	c.Bool(14, &r.LegalHold)
+	c.Int(15, &r.PlainSize)
 }
 
 // Fields codes the request for wire.
@@ -201,6 +233,12 @@ func (o *Object) Fields(c *wire.Codec) {
 	c.Int(8, &o.EncryptedSize)
 	c.Bytes(9, &o.WrappedKey, MaxWrappedKeySize)
 	c.Bytes(10, &o.Metadata, MaxMetadataSize)
+	c.Uint32(11, &o.Parts)
+	c.Bool(12, &o.Null)
+	c.Bool(13, &o.Marker)
+	c.Bool(14, &o.Latest)
+	c.Message(15, &o.Retention)
+	c.Bool(16, &o.LegalHold)
 }
 
 // Fields codes the request for wire.
@@ -208,6 +246,7 @@ func (r *ObjectRequest) Fields(c *wire.Codec) {
 	c.Message(1, &r.Auth)
 	c.String(2, &r.Bucket, maxName)
 	c.Bytes(3, &r.Key, MaxKeySize)
+	c.Uint(4, &r.Version)
 }
 
 // Fields codes the request for wire.
@@ -217,6 +256,7 @@ func (r *DownloadRequest) Fields(c *wire.Codec) {
 	c.Bytes(3, &r.Key, MaxKeySize)
 	c.Int(4, &r.Offset)
 	c.Int(5, &r.Length)
+	c.Uint(6, &r.Version)
 }
 
 // Fields codes the segment for wire.
@@ -267,6 +307,8 @@ func (r *ListObjectsRequest) Fields(c *wire.Codec) {
 	codeInt(c, 5, &r.Limit)
 	c.Bool(6, &r.Recursive)
 	c.Bool(7, &r.Metadata)
+	c.Bool(8, &r.Versions)
+	c.Uint(9, &r.CursorVersion)
 }
 
 // Fields codes the item for wire.
@@ -279,6 +321,7 @@ func (i *ListItem) Fields(c *wire.Codec) {
 func (r *ObjectList) Fields(c *wire.Codec) {
 	wire.Repeated(c, 1, &r.Items, MaxList)
 	c.Bool(2, &r.More)
+	c.Uint(3, &r.Changes)
 }
 
 // Fields codes the request for wire.
@@ -288,31 +331,33 @@ func (r *UpdateMetadataRequest) Fields(c *wire.Codec) {
 	c.Bytes(3, &r.Key, MaxKeySize)
 	c.Fixed(4, r.Stream[:])
 	c.Bytes(5, &r.Metadata, MaxMetadataSize)
+	c.Uint(6, &r.Version)
 }
 
 // Fields codes the request for wire.
 func (r *DeleteObjectsRequest) Fields(c *wire.Codec) {
 	c.Message(1, &r.Auth)
 	c.String(2, &r.Bucket, maxName)
-	wire.RepeatedBytes(c, 3, &r.Keys, MaxDelete, MaxKeySize)
+	wire.Repeated(c, 3, &r.Items, MaxDelete)
+	c.Bool(4, &r.BypassGovernance)
+}
+
+// Fields codes the item for wire.
+func (i *DeleteItem) Fields(c *wire.Codec) {
+	c.Bytes(1, &i.Key, MaxKeySize)
+	c.Uint(2, &i.Version)
+	c.Fixed(3, i.IfStream[:])
 }
 
 // Fields codes the response for wire.
-func (r *DeleteObjectsResult) Fields(c *wire.Codec) {
-	packed := make([]byte, len(r.Deleted))
-	for i, deleted := range r.Deleted {
-		packed[i] = 'n'
-		if deleted {
-			packed[i] = 'y'
-		}
-	}
-	c.Bytes(1, &packed, MaxDelete)
-	if c.Decoding() {
-		r.Deleted = make([]bool, len(packed))
-		for i := range packed {
-			r.Deleted[i] = packed[i] == 'y'
-		}
-	}
+func (r *DeleteObjectsResult) Fields(c *wire.Codec) { wire.Repeated(c, 1, &r.Items, MaxDelete) }
+
+// Fields codes the item for wire.
+func (i *DeletedItem) Fields(c *wire.Codec) {
+	c.Bool(1, &i.Found)
+	c.Uint(2, &i.Version)
+	c.Bool(3, &i.Marker)
+	codeReason(c, 4, &i.Reason)
 }
 
 // Fields codes the request for wire.
@@ -326,6 +371,13 @@ func (r *CopyObjectRequest) Fields(c *wire.Codec) {
 	c.Bytes(7, &r.WrappedKey, MaxWrappedKeySize)
 	c.Bool(8, &r.Move)
 	c.Bool(9, &r.IfAbsent)
+	c.Uint(10, &r.Version)
+	c.Fixed(11, r.IfStream[:])
+	c.Message(12, &r.Retention)
+	c.Bool(13, &r.LegalHold)
+	c.Bool(14, &r.ReplaceMetadata)
+	c.Bytes(15, &r.Metadata, MaxMetadataSize)
+	c.Time(16, &r.Expires)
 }
 
 // codeInt codes a small count or size.
@@ -333,6 +385,26 @@ func codeInt(c *wire.Codec, num int, v *int) {
 	small := int32(*v)
 	c.Int32(num, &small)
 	*v = int(small)
+}
+
+// codeParts codes part numbers, two bytes each.
+func codeParts(c *wire.Codec, num int, parts *[]uint32) {
+	packed := make([]byte, 0, 2*len(*parts))
+	for _, n := range *parts {
+		packed = binary.BigEndian.AppendUint16(packed, uint16(n))
+	}
+	c.Bytes(num, &packed, 2*MaxParts)
+	if !c.Decoding() {
+		return
+	}
+	if len(packed)%2 != 0 {
+		c.Fail()
+		return
+	}
+	*parts = nil
+	for ; len(packed) > 0; packed = packed[2:] {
+		*parts = append(*parts, uint32(binary.BigEndian.Uint16(packed)))
+	}
 }
 
 // optional codes a message that may be nil.

@@ -25,9 +25,9 @@ type Service interface {
 	GetBucket(ctx context.Context, req *BucketRequest) (*Bucket, error)
 	// ListBuckets returns buckets in order of name, after the cursor.
 	ListBuckets(ctx context.Context, req *ListBucketsRequest) (*BucketList, error)
-	// DeleteBucket deletes a bucket; with Force, its objects too, some at each call: call again while More.
+	// DeleteBucket deletes a bucket without objects; uploads in parts to it end. DeletePrefix deletes one with objects.
 	// Errors: ErrBucketNotFound, ErrBucketNotEmpty.
-	DeleteBucket(ctx context.Context, req *DeleteBucketRequest) (*DeleteBucketResult, error)
+	DeleteBucket(ctx context.Context, req *DeleteBucketRequest) error
 
 	// BeginObject starts an upload and, when req.Plan is set, its first segment. It writes nothing.
 	// Errors: ErrBucketNotFound, ErrObjectKey, ErrExpiry, ErrNotEnoughNodes.
@@ -56,13 +56,61 @@ type Service interface {
 	DownloadSegments(ctx context.Context, req *DownloadSegmentsRequest) (*DownloadSegmentsResult, error)
 	// ListObjects returns objects in order of encrypted key. Errors: ErrBucketNotFound, ErrListLimit.
 	ListObjects(ctx context.Context, req *ListObjectsRequest) (*ObjectList, error)
-	// UpdateMetadata replaces the metadata of an object. Errors: ErrObjectNotFound, ErrObjectChanged, ErrMetadataTooLarge.
+	// UpdateMetadata replaces the metadata of an object. Repeating a request that succeeded does nothing; sealed metadata
+	// are random, so that two requests are never equal by chance.
+	// Errors: ErrObjectNotFound, ErrObjectChanged, ErrLocked, ErrMetadataTooLarge.
 	UpdateMetadata(ctx context.Context, req *UpdateMetadataRequest) error
 	// DeleteObjects deletes objects; one that does not exist is reported as not found, not an error.
 	DeleteObjects(ctx context.Context, req *DeleteObjectsRequest) (*DeleteObjectsResult, error)
 	// CopyObject copies or moves an object within the satellite, rows only.
 	// Errors: ErrObjectNotFound, ErrObjectChanged, ErrBucketNotFound, ErrObjectKey, ErrObjectExists.
 	CopyObject(ctx context.Context, req *CopyObjectRequest) (*Object, error)
+
+	BucketSettings
+	Parts
+	// SetLock changes the retention or the legal hold of a version. A retention of mode Compliance can only be made
+	// longer; one of mode Governance also be weakened by who may bypass it.
+	// Errors: ErrObjectNotFound, ErrNoLock, ErrRetention, ErrLocked.
+	SetLock(ctx context.Context, req *SetLockRequest) error
+	// DeletePrefix has the satellite delete all objects under a prefix that exist now, or a bucket with them, in the
+	// background. One answer is enough: the deletion goes on after a restart. Errors: ErrBucketNotFound.
+	DeletePrefix(ctx context.Context, req *DeletePrefixRequest) (*Deletion, error)
+	// GetDeletion says how far a deletion is. It can be asked for a day after its end. Errors: ErrDeletionNotFound.
+	GetDeletion(ctx context.Context, req *DeletionRequest) (*Deletion, error)
+	// ProjectUsage says what the project uses and may use.
+	ProjectUsage(ctx context.Context, req *ProjectUsageRequest) (*ProjectUsage, error)
+}
+
+// BucketSettings is the part of Service about what is kept with a bucket.
+type BucketSettings interface {
+	// UpdateBucket changes settings. Errors: ErrBucketNotFound, ErrVersioning, ErrRetention, ErrPlacement.
+	UpdateBucket(ctx context.Context, req *UpdateBucketRequest) (*Bucket, error)
+	// GetBucketDocument returns a document; one that was never put is empty. Errors: ErrBucketNotFound, ErrDocument.
+	GetBucketDocument(ctx context.Context, req *BucketDocumentRequest) (*BucketDocument, error)
+	// PutBucketDocument keeps a document with the bucket; an empty one removes it. Errors: ErrBucketNotFound, ErrDocument.
+	PutBucketDocument(ctx context.Context, req *PutBucketDocumentRequest) error
+	// GetLifecycle returns the rules that the satellite applies to a bucket. Errors: ErrBucketNotFound.
+	GetLifecycle(ctx context.Context, req *BucketRequest) (*Lifecycle, error)
+	// PutLifecycle replaces them. Errors: ErrBucketNotFound, ErrLifecycle.
+	PutLifecycle(ctx context.Context, req *PutLifecycleRequest) error
+}
+
+// Parts is the part of Service about uploads in parts: BeginObject with Multipart, for each part BeginPart, segments as
+// of any upload, CommitPart; CommitObject in the end.
+type Parts interface {
+	// BeginPart starts a part and, when req.Plan is set, its first segment, whose position is Number/0. Its token stands
+	// in for an upload's in BeginSegment, ReplacePieces, CommitSegment, CommitPart and AbortObject. It writes nothing.
+	// Errors: ErrUpload, ErrPart, ErrNotEnoughNodes.
+	BeginPart(ctx context.Context, req *BeginPartRequest) (*BeginObjectResult, error)
+	// CommitPart makes what was uploaded the part of its number, in place of an older one. It may be repeated.
+	// Errors: ErrUpload, ErrSegment, ErrAcks, ErrSegmentMissing.
+	CommitPart(ctx context.Context, req *CommitPartRequest) (*Part, error)
+	// GetUpload finds an upload in parts again, by its stream, with a fresh token. Errors: ErrUpload.
+	GetUpload(ctx context.Context, req *UploadRequest) (*PendingUpload, error)
+	// ListUploads lists uploads in parts that have not ended, by key, then stream. Errors: ErrBucketNotFound, ErrListLimit.
+	ListUploads(ctx context.Context, req *ListUploadsRequest) (*UploadList, error)
+	// ListParts lists the parts of an upload, or of an object, by number. Errors: ErrUpload, ErrObjectNotFound.
+	ListParts(ctx context.Context, req *ListPartsRequest) (*PartList, error)
 }
 
 // Auth is shown with every request.
@@ -95,6 +143,9 @@ type CreateBucketRequest struct {
 	Auth       Auth
 	Name       string
 	PlainNames bool
+	Versioning Versioning // VersioningEnabled or Unversioned
+	Lock       bool       // implies VersioningEnabled
+	Placement  uint32
 }
 
 // BucketRequest names a bucket.
@@ -118,15 +169,8 @@ type BucketList struct {
 
 // DeleteBucketRequest names a bucket to delete.
 type DeleteBucketRequest struct {
-	Auth  Auth
-	Name  string
-	Force bool
-}
-
-// DeleteBucketResult says how far a deletion got.
-type DeleteBucketResult struct {
-	Objects int64 // deleted by this call
-	More    bool  // the bucket is still there
+	Auth Auth
+	Name string
 }
 
 // BeginObjectRequest starts an upload.
@@ -136,12 +180,21 @@ type BeginObjectRequest struct {
 	Key     []byte // encrypted
 	Expires time.Time
 	Plan    bool // also plan the segment at position 0/0
+
+	// Multipart begins an upload in parts, which is written at once and can be listed and resumed. The fields below are
+	// kept with it for CommitObject.
+	Multipart  bool
+	WrappedKey []byte
+	Metadata   []byte
+	Retention  Retention
+	LegalHold  bool
 }
 
 // BeginObjectResult is the start of an upload.
 type BeginObjectResult struct {
 	Upload []byte // sealed token
 	Plan   *SegmentPlan
+	Stream StreamID // of the upload; names an upload in parts
 }
 
 // BeginSegmentRequest asks for a plan.
@@ -204,7 +257,14 @@ type CommitObjectRequest struct {
 	Segments   uint32      // how many in all
 	WrappedKey []byte
 	Metadata   []byte
-	IfAbsent   bool // ErrObjectExists if there is one of this key
+	IfAbsent   bool     // ErrObjectExists if there is one of this key
+	IfStream   StreamID // unless zero: ErrObjectChanged if the object of this key has another, ErrObjectNotFound if there is none
+	Parts      []uint32 // of an upload in parts: ascending numbers of those to keep; empty: all
+	Retention  Retention
+	LegalHold  bool
+	// PlainSize of an upload in parts is what they must come to, or one was replaced since Metadata was sealed: ErrPart. 0:
+	// not looked at.
+	PlainSize int64
 }
 
 // AbortObjectRequest ends an upload without an object.
@@ -215,9 +275,10 @@ type AbortObjectRequest struct {
 
 // ObjectRequest names an object.
 type ObjectRequest struct {
-	Auth   Auth
-	Bucket string
-	Key    []byte
+	Auth    Auth
+	Bucket  string
+	Key     []byte
+	Version uint64 // LatestVersion, NullVersion or a version
 }
 
 // DownloadRequest asks for a range of an object.
@@ -227,6 +288,8 @@ type DownloadRequest struct {
 	Key    []byte
 	Offset int64 // plaintext bytes; negative: from the end
 	Length int64 // negative: to the end; 0: the record only
+
+	Version uint64 // as of ObjectRequest
 }
 
 // DownloadSegment is what is needed to read one segment.
@@ -277,6 +340,11 @@ type ListObjectsRequest struct {
 	Limit     int    // 1 to MaxList; 0: MaxList
 	Recursive bool   // else keys with a further '/' are collapsed into one prefix
 	Metadata  bool   // include WrappedKey and Metadata
+
+	// Versions lists all versions, delete markers among them, the newest of each key first. The cursor is then a key and
+	// the version of it that was listed last; CursorVersion 0: all versions of that key were.
+	Versions      bool
+	CursorVersion uint64
 }
 
 // ListItem is an object, or a prefix of objects.
@@ -287,8 +355,9 @@ type ListItem struct {
 
 // ObjectList is a page of objects.
 type ObjectList struct {
-	Items []ListItem
-	More  bool // the cursor for the next page is the last item's key
+	Items   []ListItem
+	More    bool   // the cursor for the next page is the last item's key
+	Changes uint64 // of the bucket, before the page was read: as in Bucket
 }
 
 // UpdateMetadataRequest replaces metadata.
@@ -298,18 +367,36 @@ type UpdateMetadataRequest struct {
 	Key      []byte
 	Stream   StreamID // that was read
 	Metadata []byte
+	Version  uint64 // as of ObjectRequest
 }
 
 // DeleteObjectsRequest names objects to delete.
 type DeleteObjectsRequest struct {
-	Auth   Auth
-	Bucket string
-	Keys   [][]byte // at most MaxDelete
+	Auth             Auth
+	Bucket           string
+	Items            []DeleteItem // at most MaxDelete
+	BypassGovernance bool         // delete versions under governance retention; needs a key that may
 }
 
-// DeleteObjectsResult says which there were.
+// DeleteItem names an object or a version of one. In a versioned bucket deleting an object adds a delete marker, and
+// only deleting a version removes it.
+type DeleteItem struct {
+	Key      []byte
+	Version  uint64   // as of ObjectRequest; LatestVersion: the object
+	IfStream StreamID // unless zero: ErrObjectChanged if the object has another
+}
+
+// DeleteObjectsResult says what became of them.
 type DeleteObjectsResult struct {
-	Deleted []bool // one for each key
+	Items []DeletedItem // one for each item
+}
+
+// DeletedItem says what became of one item.
+type DeletedItem struct {
+	Found   bool        // there was one
+	Version uint64      // that was deleted, or of the marker that was made; 0: none
+	Marker  bool        // a marker was made, or deleted
+	Reason  netx.Reason // why not: the number of ErrLocked or ErrObjectChanged; 0: it was done, or there was nothing to do
 }
 
 // CopyObjectRequest copies or moves an object.
@@ -321,6 +408,16 @@ type CopyObjectRequest struct {
 	ToBucket   string
 	ToKey      []byte
 	WrappedKey []byte // content key, sealed for the new path
-	Move       bool
+	Move       bool   // takes the version away from its old place, for good
 	IfAbsent   bool
+	Version    uint64   // of the source, as of ObjectRequest
+	IfStream   StreamID // of the destination, as of CommitObjectRequest
+	Retention  Retention
+	LegalHold  bool
+
+	// ReplaceMetadata has the copy carry Metadata, sealed under the same content key, and expire at Expires. Without it
+	// the copy has those of the source.
+	ReplaceMetadata bool
+	Metadata        []byte
+	Expires         time.Time
 }

@@ -10,6 +10,7 @@
 //	logstore     Store on disk: append-only logs and a derived index
 //	memstore     Store in memory
 //	storetest    the suite that every Store passes
+//	filter       the garbage filter: what a satellite says a node is to keep
 //	piecenode    serves the piece protocol
 //	piececlient  speaks it
 //	segmentio    one segment to many nodes and back

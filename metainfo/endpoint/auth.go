@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -22,20 +21,42 @@ const (
 	keyLife = 10 * time.Second
 	// maxKeys and maxProjects bound the caches.
 	maxKeys     = 10_000
+	maxKeyBytes = 16 << 20 // of keys as they were shown; decoded they take some three times that
 	maxProjects = 10_000
 )
 
 // caller is who asks: a genuine API key and its project.
 type caller struct {
 	key     *macaroon.APIKey
-	secret  ecenc.Key // that key stems from
+	caveats []macaroon.Caveat // of key
+	secret  ecenc.Key         // that key stems from
 	project metainfo.Project
 	now     time.Time
 }
 
 // may says whether the caveats allow op on a place.
 func (c *caller) may(op macaroon.Op, bucket string, path []byte) bool {
-	return c.key.Permits(macaroon.Action{Op: op, Bucket: bucket, EncryptedPath: path, Time: c.now}) == nil
+	return macaroon.Permit(c.caveats, macaroon.Action{Op: op, Bucket: bucket, EncryptedPath: path, Time: c.now}) == nil
+}
+
+// mayAll says whether the caveats allow op in all of a bucket: so they do if they allow it at a path that lies under no
+// prefix, for no encrypted key has a 00.
+func (c *caller) mayAll(op macaroon.Op, bucket string) bool { return c.may(op, bucket, []byte{0}) }
+
+// mayLock says whether the caveats allow to give an object this protection.
+func (c *caller) mayLock(bucket string, key []byte, r metainfo.Retention, hold bool) bool {
+	retained := r.Mode != metainfo.NoRetention || !r.Until.IsZero()
+	return (!retained || c.may(macaroon.PutRetention, bucket, key)) && (!hold || c.may(macaroon.PutLegalHold, bucket, key))
+}
+
+// hide takes from an object's record what the key may not know of it.
+func (c *caller) hide(bucket string, key []byte, o *metainfo.Object) {
+	if !c.may(macaroon.GetRetention, bucket, key) {
+		o.Retention = metainfo.Retention{}
+	}
+	if !c.may(macaroon.GetLegalHold, bucket, key) {
+		o.LegalHold = false
+	}
 }
 
 // expiry applies the key's limit on the life of objects to the expiry that was asked for.
@@ -45,25 +66,34 @@ func (c *caller) expiry(asked time.Time) (time.Time, error) {
 	if !asked.IsZero() && !asked.After(c.now) {
 		return time.Time{}, metainfo.ErrExpiry
 	}
-	ttl, bounded, err := c.key.MaxObjectTTL()
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%w: %w", metainfo.ErrDenied, err)
+	if ttl := c.maxTTL(); ttl > 0 && asked.IsZero() {
+		return c.now.Add(ttl), nil
 	}
-	latest := c.now.Add(ttl)
-	switch {
-	case !bounded:
-		return asked, nil
-	case asked.IsZero():
-		return latest, nil
-	case asked.After(latest):
-		return time.Time{}, fmt.Errorf("%w: object would live longer than allowed", metainfo.ErrDenied)
+	return asked, c.checkExpiry(asked)
+}
+
+// maxTTL is the longest life of objects that the key allows; 0 is no limit.
+func (c *caller) maxTTL() (ttl time.Duration) {
+	for i := range c.caveats {
+		if most := c.caveats[i].MaxObjectTTL; most > 0 && (ttl == 0 || most < ttl) {
+			ttl = most
+		}
 	}
-	return asked, nil
+	return ttl
+}
+
+// checkExpiry says whether an object of this expiry may be made with the key. Errors: ErrDenied.
+func (c *caller) checkExpiry(expires time.Time) error {
+	if ttl := c.maxTTL(); ttl > 0 && (expires.IsZero() || expires.After(c.now.Add(ttl))) {
+		return fmt.Errorf("%w: object would live longer than allowed", metainfo.ErrDenied)
+	}
+	return nil
 }
 
 // keyEntry is what is remembered of an API key that was found genuine.
 type keyEntry struct {
-	head    [macaroon.HeadSize]byte
+	key     *macaroon.APIKey
+	caveats []macaroon.Caveat
 	secret  ecenc.Key
 	project metainfo.Project
 	until   time.Time
@@ -75,9 +105,10 @@ type gate struct {
 	rate  rate.Limit
 	burst int
 
-	mu       sync.Mutex                           // guards the fields below
-	keys     map[[macaroon.TailSize]byte]keyEntry // by the tail, which names a key with all its caveats
-	forgot   uint64                               // how many times keys were forgotten
+	mu       sync.Mutex           // guards the fields below
+	keys     map[string]*keyEntry // by the key as it is shown, all of it: what differs in a bit was not found genuine
+	keyBytes int                  // of the above
+	forgot   uint64               // how many times keys were forgotten
 	limiters map[metainfo.ProjectID]*rate.Limiter
 }
 
@@ -97,66 +128,80 @@ func (g *gate) authorize(ctx context.Context, auth metainfo.Auth, op macaroon.Op
 
 // identify checks that the key is genuine, not revoked and valid now, and counts the request.
 func (g *gate) identify(ctx context.Context, auth metainfo.Auth) (*caller, error) {
-	key, err := macaroon.ParseBytes(auth.APIKey)
-	if err != nil {
-		return nil, metainfo.ErrAPIKey
-	}
 	now := time.Now()
 	g.mu.Lock()
-	entry, known := g.keys[key.Tail()]
+	entry := g.keys[string(auth.APIKey)]
 	g.mu.Unlock()
-	if !known || !now.Before(entry.until) {
-		if entry, err = g.lookUp(ctx, key); err != nil {
+	if entry == nil || !now.Before(entry.until) {
+		key, err := macaroon.ParseBytes(auth.APIKey)
+		if err != nil {
+			return nil, metainfo.ErrAPIKey
+		}
+		if entry, err = g.lookUp(ctx, key, auth.APIKey); err != nil {
 			return nil, err
 		}
 	}
-	err = key.Check(entry.secret[:], macaroon.Action{Op: macaroon.ProjectInfo, Time: now}, nil)
-	switch {
-	case errors.Is(err, macaroon.ErrUnauthorized), errors.Is(err, macaroon.ErrUnknownCaveat):
+	if err := macaroon.Permit(entry.caveats, macaroon.Action{Op: macaroon.ProjectInfo, Time: now}); err != nil {
 		return nil, fmt.Errorf("%w: %w", metainfo.ErrDenied, err)
-	case err != nil:
-		return nil, metainfo.ErrAPIKey
 	}
-	if !g.take(entry.project.ID) {
+	if !g.take(&entry.project, now) {
 		return nil, metainfo.ErrRateLimit
 	}
-	return &caller{key: key, secret: entry.secret, project: entry.project, now: now}, nil
+	return &caller{key: entry.key, caveats: entry.caveats, secret: entry.secret, project: entry.project, now: now}, nil
 }
 
 // lookUp asks the database about a key and remembers a genuine one that neither it nor an ancestor of it is revoked.
-func (g *gate) lookUp(ctx context.Context, key *macaroon.APIKey) (keyEntry, error) {
+//
+// Errors: ErrAPIKey; ErrDenied for a key with a caveat that is not known here; those of the database.
+func (g *gate) lookUp(ctx context.Context, key *macaroon.APIKey, shown []byte) (*keyEntry, error) {
 	g.mu.Lock()
 	forgot := g.forgot
 	g.mu.Unlock()
 	record, _, err := g.db.APIKey(ctx, key.Head())
 	if err != nil {
-		return keyEntry{}, fmt.Errorf("look up API key: %w", err)
+		return nil, fmt.Errorf("look up API key: %w", err)
 	}
 	if record.Revoked || key.Validate(record.Secret[:]) != nil {
-		return keyEntry{}, metainfo.ErrAPIKey
+		return nil, metainfo.ErrAPIKey
 	}
 	_, revoked, err := g.db.APIKey(ctx, key.Head(), key.Tails(record.Secret[:])...)
 	if err != nil {
-		return keyEntry{}, fmt.Errorf("look up revocations: %w", err)
+		return nil, fmt.Errorf("look up revocations: %w", err)
 	}
 	if revoked {
-		return keyEntry{}, metainfo.ErrAPIKey
+		return nil, metainfo.ErrAPIKey
 	}
 	project, err := g.db.Project(ctx, record.Project)
 	if err != nil {
-		return keyEntry{}, fmt.Errorf("project of API key: %w", err)
+		return nil, fmt.Errorf("project of API key: %w", err)
 	}
-	entry := keyEntry{head: key.Head(), secret: record.Secret, project: project, until: time.Now().Add(keyLife)}
+	caveats, err := key.Caveats()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", metainfo.ErrDenied, err)
+	}
+	entry := &keyEntry{
+		key: key, caveats: caveats, secret: record.Secret, project: project, until: time.Now().Add(keyLife),
+	}
+	g.remember(entry, shown, forgot)
+	return entry, nil
+}
+
+// remember keeps what was found of a key, unless keys were forgotten since: it may have been revoked after it was read,
+// and is good for one request only.
+func (g *gate) remember(entry *keyEntry, shown []byte, forgot uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.forgot != forgot {
-		return entry, nil // it may have been revoked since it was read: good for this request only
+		return
 	}
-	if len(g.keys) >= maxKeys {
+	if len(g.keys) >= maxKeys || g.keyBytes+len(shown) > maxKeyBytes {
+		g.keyBytes = 0
 		clear(g.keys) // those in use come back at once
 	}
-	g.keys[key.Tail()] = entry
-	return entry, nil
+	if g.keys[string(shown)] == nil {
+		g.keyBytes += len(shown)
+	}
+	g.keys[string(shown)] = entry
 }
 
 // forget has every key asked for anew.
@@ -164,6 +209,7 @@ func (g *gate) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.forgot++
+	g.keyBytes = 0
 	clear(g.keys)
 }
 
@@ -172,23 +218,49 @@ func (g *gate) forgetHead(head [macaroon.HeadSize]byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.forgot++
-	maps.DeleteFunc(g.keys, func(_ [macaroon.TailSize]byte, entry keyEntry) bool { return entry.head == head })
+	maps.DeleteFunc(g.keys, func(shown string, entry *keyEntry) bool {
+		if entry.key.Head() != head {
+			return false
+		}
+		g.keyBytes -= len(shown)
+		return true
+	})
 }
 
-// take counts one request against the project's rate.
-func (g *gate) take(project metainfo.ProjectID) bool {
-	if g.rate == rate.Inf {
+// take counts one request against the project's rate: its own, or that of the satellite.
+func (g *gate) take(project *metainfo.Project, now time.Time) bool {
+	limit, burst := g.rate, g.burst
+	if own := project.Limits.Rate; own > 0 {
+		limit, burst = rate.Limit(own), int(own)
+	}
+	if own := project.Limits.Burst; own > 0 {
+		burst = int(own)
+	}
+	if limit == rate.Inf {
 		return true
 	}
 	g.mu.Lock()
-	limiter := g.limiters[project]
-	if limiter == nil {
-		if len(g.limiters) >= maxProjects {
+	limiter := g.limiters[project.ID]
+	if limiter == nil || limiter.Limit() != limit || limiter.Burst() != burst { // or the owner changed them
+		if limiter == nil && len(g.limiters) >= maxProjects {
 			clear(g.limiters) // a burst more for those that are active
 		}
-		limiter = rate.NewLimiter(g.rate, g.burst)
-		g.limiters[project] = limiter
+		limiter = rate.NewLimiter(limit, burst)
+		g.limiters[project.ID] = limiter
 	}
 	g.mu.Unlock()
-	return limiter.Allow()
+	return limiter.AllowN(now, 1)
+}
+
+// charge counts a request that was let in as more of them, since it was more work. Those that follow wait for it.
+func (g *gate) charge(project metainfo.ProjectID, more int, now time.Time) {
+	g.mu.Lock()
+	limiter := g.limiters[project]
+	g.mu.Unlock()
+	if limiter == nil {
+		return // no limit
+	}
+	for burst := limiter.Burst(); more > 0 && burst > 0; more -= burst {
+		limiter.ReserveN(now, min(more, burst))
+	}
 }

@@ -2,22 +2,38 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"storj/ecenc/macaroon"
 	"storj/metainfo"
 )
 
-// CreateBucket makes a bucket.
+// CreateBucket makes a bucket. One with object lock needs a key that may set that.
 func (e *Endpoint) CreateBucket(ctx context.Context, req *metainfo.CreateBucketRequest) (*metainfo.Bucket, error) {
 	c, err := e.gate.authorize(ctx, req.Auth, macaroon.Write, req.Name, nil)
 	if err != nil {
 		return nil, err
 	}
-	bucket, err := e.db.CreateBucket(ctx, c.project.ID, metainfo.Bucket{Name: req.Name, PlainNames: req.PlainNames})
+	made := metainfo.Bucket{
+		Name: req.Name, PlainNames: req.PlainNames, Versioning: req.Versioning, Lock: req.Lock, Placement: req.Placement,
+	}
+	switch {
+	case req.Lock && !c.mayAll(macaroon.PutBucketLock, req.Name):
+		return nil, metainfo.ErrDenied
+	case req.Versioning == metainfo.VersioningSuspended:
+		return nil, metainfo.ErrVersioning
+	case !e.opts.Nodes.Placement(req.Placement):
+		return nil, metainfo.ErrPlacement
+	case req.Lock:
+		made.Versioning = metainfo.VersioningEnabled
+	}
+	bucket, err := e.db.CreateBucket(ctx, c.project.ID, made)
+	e.changes.bump(c.project.ID, req.Name)
 	if err != nil {
 		return nil, err
 	}
+	e.describe(c, &bucket)
 	return &bucket, nil
 }
 
@@ -35,6 +51,7 @@ func (e *Endpoint) GetBucket(ctx context.Context, req *metainfo.BucketRequest) (
 	if err != nil {
 		return nil, err
 	}
+	e.describe(c, &bucket)
 	return &bucket, nil
 }
 
@@ -55,32 +72,53 @@ func (e *Endpoint) ListBuckets(ctx context.Context, req *metainfo.ListBucketsReq
 	list := new(metainfo.BucketList)
 	if all {
 		list.Buckets, list.More, err = e.db.Buckets(ctx, c.project.ID, req.Cursor, limit)
-		return list, err
+	} else {
+		list.Buckets, list.More, err = e.reachable(ctx, c, names, req.Cursor, limit)
 	}
-	// A project has at most MaxBuckets: one page holds them all.
-	buckets, _, err := e.db.Buckets(ctx, c.project.ID, req.Cursor, metainfo.MaxBuckets)
 	if err != nil {
 		return nil, err
 	}
-	reachable := slices.DeleteFunc(buckets, func(b metainfo.Bucket) bool { return !slices.Contains(names, b.Name) })
-	list.Buckets, list.More = reachable[:min(limit, len(reachable))], len(reachable) > limit
+	for i := range list.Buckets {
+		e.describe(c, &list.Buckets[i])
+	}
 	return list, nil
 }
 
-// DeleteBucket deletes a bucket.
-func (e *Endpoint) DeleteBucket(ctx context.Context, req *metainfo.DeleteBucketRequest) (
-	*metainfo.DeleteBucketResult, error,
+// reachable is a page of those buckets of a project that are among names, which are sorted.
+func (e *Endpoint) reachable(ctx context.Context, c *caller, names []string, cursor string, limit int) (
+	list []metainfo.Bucket, more bool, err error,
 ) {
+	for _, name := range names {
+		if name <= cursor {
+			continue
+		}
+		bucket, err := e.db.Bucket(ctx, c.project.ID, name)
+		switch {
+		case errors.Is(err, metainfo.ErrBucketNotFound):
+		case err != nil:
+			return nil, false, err
+		case len(list) == limit:
+			return list, true, nil
+		default:
+			list = append(list, bucket)
+		}
+	}
+	return list, false, nil
+}
+
+// DeleteBucket deletes a bucket without objects. What has expired in it is swept on the way.
+func (e *Endpoint) DeleteBucket(ctx context.Context, req *metainfo.DeleteBucketRequest) error {
 	c, err := e.gate.authorize(ctx, req.Auth, macaroon.Delete, req.Name, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	result := new(metainfo.DeleteBucketResult)
-	result.Objects, result.More, err = e.db.DeleteBucket(ctx, c.project.ID, req.Name, req.Force)
-	if err != nil {
-		return nil, err
+	defer e.changes.bump(c.project.ID, req.Name)
+	for more := true; more; {
+		if _, more, err = e.db.DeleteBucket(ctx, c.project.ID, req.Name, false); err != nil {
+			return err
+		}
 	}
-	return result, nil
+	return nil
 }
 
 // pageSize returns the most items of a page. Errors: ErrListLimit.

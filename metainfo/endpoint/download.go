@@ -18,11 +18,15 @@ func (e *Endpoint) Download(ctx context.Context, req *metainfo.DownloadRequest) 
 	if err != nil {
 		return nil, err
 	}
-	ref := metabase.ObjectRef{Project: c.project.ID, Bucket: req.Bucket, Key: req.Key}
+	ref := metabase.ObjectRef{Project: c.project.ID, Bucket: req.Bucket, Key: req.Key, Version: req.Version}
 	d, err := e.db.Download(ctx, ref, req.Offset, req.Length, maxBatchSegments)
 	if err != nil {
 		return nil, err
 	}
+	if err := e.meter.egress(ctx, c, 0, d.Length); err != nil {
+		return nil, err
+	}
+	c.hide(req.Bucket, req.Key, &d.Object)
 	token := downloadToken{
 		project: c.project.ID, bucket: req.Bucket, key: req.Key,
 		stream: d.Object.Stream, size: d.Object.PlainSize, created: c.now.UTC(),
@@ -31,7 +35,7 @@ func (e *Endpoint) Download(ctx context.Context, req *metainfo.DownloadRequest) 
 		Object: d.Object, Token: e.sealer.seal(kindDownload, &token), Offset: d.Offset, Length: d.Length,
 	}
 	batch := batch{token: &token, from: d.Offset, to: d.Offset + d.Length, placed: d.Segments, more: d.More}
-	result.Segments, result.More, err = e.hand(ctx, batch)
+	result.Segments, result.More, err = e.hand(ctx, c, batch)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +71,7 @@ func (e *Endpoint) DownloadSegments(ctx context.Context, req *metainfo.DownloadS
 	batch := batch{
 		token: &token, from: req.Offset, to: req.Offset + req.Length, placed: placed, more: more, verify: req.Verify,
 	}
-	result.Segments, result.More, err = e.hand(ctx, batch)
+	result.Segments, result.More, err = e.hand(ctx, c, batch)
 	if err != nil {
 		return nil, err
 	}
@@ -85,10 +89,13 @@ type batch struct {
 
 // hand makes limits for as many segments of a batch as one response may carry, at least one, and says whether more are
 // left.
-func (e *Endpoint) hand(ctx context.Context, b batch) (segments []metainfo.DownloadSegment, more bool, err error) {
+func (e *Endpoint) hand(ctx context.Context, c *caller, b batch) (
+	segments []metainfo.DownloadSegment, more bool, err error,
+) {
 	if len(b.placed) == 0 {
 		return nil, b.more, nil
 	}
+	given := Allocation{Project: b.token.project, Bucket: b.token.bucket, Action: pieces.ActionGet}
 	tag := e.opts.Limits.BucketTag(b.token.project, b.token.bucket)
 	key := e.opts.Limits.DownloadKey()
 	segments = make([]metainfo.DownloadSegment, 0, len(b.placed))
@@ -97,7 +104,8 @@ func (e *Endpoint) hand(ctx context.Context, b batch) (segments []metainfo.Downl
 		p := &b.placed[i]
 		limits += len(p.Pieces)
 		if i > 0 && limits > maxBatchLimits {
-			return segments, true, nil
+			b.more = true
+			break
 		}
 		s := metainfo.DownloadSegment{
 			Position: p.Position, PlainOffset: p.Offset, PlainSize: p.PlainSize, EncryptedSize: p.EncryptedSize,
@@ -105,21 +113,39 @@ func (e *Endpoint) hand(ctx context.Context, b batch) (segments []metainfo.Downl
 		}
 		if !p.IsInline() {
 			s.PieceKey = key.Seed
-			if s.Limits, err = e.getLimits(ctx, b, p, key, tag); err != nil {
+			bytes := b.pieceBytes(p)
+			if s.Limits, err = e.getLimits(ctx, bytes, p, key, tag); err != nil {
 				return nil, false, err
 			}
+			given.Limits += bytes * int64(len(s.Limits))
 		}
-		if b.verify && !p.IsInline() {
+		switch {
+		case b.verify && !p.IsInline(): // all of each piece, whatever part of the segment was asked for
 			s.UploadKey = e.opts.Limits.UploadKey(p.Root).Public
+			given.Useful += p.PlainSize
+		default:
+			given.Useful += min(b.to, p.Offset+p.PlainSize) - max(b.from, p.Offset)
 		}
 		segments = append(segments, s)
 	}
+	if err := e.meter.egress(ctx, c, given.Useful, given.Useful); err != nil {
+		return nil, false, err
+	}
+	e.opts.Usage.Allocated(given)
 	return segments, b.more, nil
+}
+
+// pieceBytes is how much of each piece of a segment the batch allows to read.
+func (b *batch) pieceBytes(p *metabase.PlacedSegment) int64 {
+	if b.verify {
+		return p.Redundancy.PieceSize(p.EncryptedSize)
+	}
+	return pieceBytes(&p.Segment, p.Offset, b.from, b.to)
 }
 
 // getLimits makes a limit for every piece whose node is known: by ascending number, those whose node was in contact
 // lately first.
-func (e *Endpoint) getLimits(ctx context.Context, b batch, p *metabase.PlacedSegment, key PieceKey, tag []byte) (
+func (e *Endpoint) getLimits(ctx context.Context, bytes int64, p *metabase.PlacedSegment, key PieceKey, tag []byte) (
 	[]pieces.PieceLimit, error,
 ) {
 	nodes, err := e.nodes(ctx, p.Pieces)
@@ -136,10 +162,6 @@ func (e *Endpoint) getLimits(ctx context.Context, b batch, p *metabase.PlacedSeg
 		case known:
 			offline = append(offline, target)
 		}
-	}
-	bytes := p.Redundancy.PieceSize(p.EncryptedSize)
-	if !b.verify {
-		bytes = pieceBytes(&p.Segment, p.Offset, b.from, b.to)
 	}
 	return e.opts.Limits.Limits(LimitRequest{
 		Action: pieces.ActionGet, Root: p.Root, Bytes: bytes, PieceExpires: p.Expires, Uplink: key.Public, BucketTag: tag,

@@ -28,6 +28,8 @@ type Options struct {
 	// Underfull is told of each segment that was committed with fewer than optimal pieces and should be repaired at once.
 	// It must not block. Nil: nobody is told; such a segment is found again by its number of pieces.
 	Underfull func(stream metainfo.StreamID, position metainfo.Position)
+	// Usage takes what is handed out. Nil: nobody is told.
+	Usage Usage
 }
 
 // Endpoint is the Service of a satellite.
@@ -36,6 +38,11 @@ type Endpoint struct {
 	db     *metabase.DB
 	gate   *gate
 	sealer *sealer
+	meter  *meter
+	// deletions has a token when there is a deletion to be done. Capacity 1: one round does all there are.
+	deletions chan struct{}
+	changes   changes
+	hints     hints
 }
 
 var _ metainfo.Service = (*Endpoint)(nil)
@@ -44,6 +51,9 @@ var _ metainfo.Service = (*Endpoint)(nil)
 func New(opts Options) *Endpoint {
 	if opts.Underfull == nil {
 		opts.Underfull = func(metainfo.StreamID, metainfo.Position) {}
+	}
+	if opts.Usage == nil {
+		opts.Usage = nobody{}
 	}
 	limit, burst := rate.Limit(opts.Rate), opts.Burst
 	switch {
@@ -60,14 +70,22 @@ func New(opts Options) *Endpoint {
 		db:   opts.DB,
 		gate: &gate{
 			db: opts.DB, rate: limit, burst: burst,
-			keys:     make(map[[macaroon.TailSize]byte]keyEntry),
+			keys:     make(map[string]*keyEntry),
 			limiters: make(map[metainfo.ProjectID]*rate.Limiter),
 		},
-		sealer: newSealer(opts.Secret),
+		sealer:    newSealer(opts.Secret),
+		meter:     newMeter(opts.DB),
+		deletions: make(chan struct{}, 1),
 	}
 }
 
-// ForgetKeys has every API key looked up anew: what was revoked in this process ends at once.
+// nobody wants to know what is handed out.
+type nobody struct{}
+
+func (nobody) Allocated(Allocation) {}
+
+// ForgetKeys has every API key looked up anew, and its project: what was revoked in this process ends at once, and new
+// limits hold at once.
 func (e *Endpoint) ForgetKeys() { e.gate.forget() }
 
 // ProjectInfo returns what an uplink must know before all else.

@@ -3,7 +3,6 @@ package endpoint_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,7 +60,7 @@ func TestRevocation(t *testing.T) {
 			}
 		}
 		check("before", nil, nil)
-		if err := w.DB.RevokeTail(t.Context(), parent.Tail(), time.Now()); err != nil {
+		if err := w.DB.RevokeTail(t.Context(), parent.Tail(), time.Now(), time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute) // another process would notice by now
@@ -155,44 +154,4 @@ func TestUploadTokenExpires(t *testing.T) {
 			t.Errorf("plan after its time: %v", err)
 		}
 	})
-}
-
-func benchWorld(b *testing.B) (*metatest.World, metainfo.Auth) {
-	w := metatest.NewWorld(b, metatest.Options{Nodes: 120, Scheme: metatest.Scheme(29, 35, 80, 110)})
-	auth := w.Auth(b)
-	if _, err := w.Endpoint.CreateBucket(b.Context(), &metainfo.CreateBucketRequest{Auth: auth, Name: "bucket"}); err != nil {
-		b.Fatal(err)
-	}
-	return w, auth
-}
-
-func BenchmarkCommitInline(b *testing.B) {
-	w, auth := benchWorld(b)
-	segment := metatest.Inline(metainfo.Position{}, 0, 4000)
-	b.ReportAllocs()
-	b.SetBytes(4000)
-	for i := 0; b.Loop(); i++ {
-		_, err := w.Endpoint.CommitObject(b.Context(), &metainfo.CommitObjectRequest{
-			Auth: auth, Bucket: "bucket", Key: fmt.Appendf(nil, "key%d", i), Segments: 1, Last: segment,
-		})
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkGetObject(b *testing.B) {
-	w, auth := benchWorld(b)
-	_, err := w.Endpoint.CommitObject(b.Context(), &metainfo.CommitObjectRequest{
-		Auth: auth, Bucket: "bucket", Key: []byte("k"), Segments: 1, Last: metatest.Inline(metainfo.Position{}, 0, 100),
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := w.Endpoint.GetObject(b.Context(), &metainfo.ObjectRequest{Auth: auth, Bucket: "bucket", Key: []byte("k")}); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

@@ -54,8 +54,10 @@ func TestSealRefuses(t *testing.T) {
 	if err := open(newSealer(ecenc.Key{2}), kindSegment, sealed); !errors.Is(err, errSealed) {
 		t.Error("another secret:", err)
 	}
-	if err := open(s, kindUpload, sealed); !errors.Is(err, errSealed) {
-		t.Error("another kind:", err)
+	for _, kind := range []string{kindUpload, kindPart, kindDownload, ""} {
+		if err := open(s, kind, sealed); !errors.Is(err, errSealed) {
+			t.Errorf("as kind %q: %v", kind, err)
+		}
 	}
 	for i := range sealed {
 		bad := bytes.Clone(sealed)
@@ -82,6 +84,11 @@ func TestTokenSizes(t *testing.T) {
 	if n := len(s.seal(kindUpload, &up)); n > metainfo.MaxKeySize+512 {
 		t.Errorf("upload token of %d bytes is over the limit of the wire", n)
 	}
+	part := partToken{upload: up, number: metainfo.MaxParts, stream: up.stream, created: long}
+	part.upload.parts, part.upload.placement = true, 1<<32-1
+	if n := len(s.seal(kindPart, &part)); n > metainfo.MaxKeySize+512 {
+		t.Errorf("part token of %d bytes is over the limit of the wire", n)
+	}
 	down := downloadToken{project: up.project, bucket: up.bucket, key: up.key, stream: up.stream, size: 1 << 62, created: long}
 	if n := len(s.seal(kindDownload, &down)); n > metainfo.MaxKeySize+512 {
 		t.Errorf("download token of %d bytes is over the limit of the wire", n)
@@ -94,7 +101,8 @@ func FuzzOpenToken(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, sealed []byte) {
 		var token uploadToken
-		if s.open(kindUpload, sealed, &token) == nil {
+		var part partToken
+		if s.open(kindUpload, sealed, &token) == nil || s.open(kindPart, sealed, &part) == nil {
 			t.Error("a stranger made a token")
 		}
 	})

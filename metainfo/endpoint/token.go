@@ -12,6 +12,7 @@ import (
 // Kinds of tokens, authenticated with each.
 const (
 	kindUpload   = "upload"
+	kindPart     = "part"
 	kindSegment  = "segment"
 	kindDownload = "download"
 )
@@ -26,6 +27,9 @@ type uploadToken struct {
 	stream  metainfo.StreamID
 	created time.Time
 	expires time.Time // of the object
+
+	placement uint32 // of the bucket
+	parts     bool   // it is an upload in parts, which has a row: segments belong to its parts only
 }
 
 // Fields codes the token for wire.
@@ -36,6 +40,24 @@ func (t *uploadToken) Fields(c *wire.Codec) {
 	c.Fixed(4, t.stream[:])
 	c.Time(5, &t.created)
 	c.Time(6, &t.expires)
+	c.Uint32(7, &t.placement)
+	c.Bool(8, &t.parts)
+}
+
+// partToken names one attempt at a part of an upload.
+type partToken struct {
+	upload  uploadToken
+	number  uint32
+	stream  metainfo.StreamID // of the attempt's segments
+	created time.Time
+}
+
+// Fields codes the token for wire.
+func (t *partToken) Fields(c *wire.Codec) {
+	c.Message(1, &t.upload)
+	c.Uint32(2, &t.number)
+	c.Fixed(3, t.stream[:])
+	c.Time(4, &t.created)
 }
 
 // segmentToken names one attempt at a segment. The key stands in it for the same reason as in a downloadToken.
@@ -49,6 +71,8 @@ type segmentToken struct {
 	scheme   ecenc.Redundancy
 	created  time.Time
 	expires  time.Time // of the pieces
+
+	placement uint32
 }
 
 // Fields codes the token for wire.
@@ -62,6 +86,7 @@ func (t *segmentToken) Fields(c *wire.Codec) {
 	c.Time(7, &t.created)
 	c.Time(8, &t.expires)
 	c.Bytes(9, &t.key, metainfo.MaxKeySize)
+	c.Uint32(10, &t.placement)
 }
 
 // downloadToken names the object data that a download was allowed to read. The key stands in it so that later requests

@@ -2,10 +2,6 @@ package endpoint
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -13,8 +9,37 @@ import (
 	"storj/ecenc/macaroon"
 	"storj/metainfo"
 	"storj/metainfo/metabase"
-	"storj/netx"
 )
+
+// target is what segments are uploaded for: an upload, or an attempt at a part of one.
+type target struct {
+	up     uploadToken
+	part   uint32            // 0: the upload itself
+	stream metainfo.StreamID // of the segments
+}
+
+func (t *target) upload() metabase.Upload {
+	up := metabase.Upload{
+		ObjectRef: metabase.ObjectRef{Project: t.up.project, Bucket: t.up.bucket, Key: t.up.key},
+		Stream:    t.stream, Created: t.up.created, Expires: t.up.expires,
+	}
+	if t.part != 0 {
+		up.Part, up.Parent = t.part, t.up.stream
+	}
+	return up
+}
+
+// check says whether a segment of this position belongs there. Errors: metainfo.ErrUpload for an upload in parts, whose
+// segments are those of its parts; metainfo.ErrSegment.
+func (t *target) check(position metainfo.Position) error {
+	switch {
+	case t.part == 0 && t.up.parts:
+		return fmt.Errorf("%w: its segments belong to parts", metainfo.ErrUpload)
+	case position.Part != t.part || position.Index >= metainfo.MaxSegments:
+		return fmt.Errorf("%w: position %s in part %d", metainfo.ErrSegment, position, t.part)
+	}
+	return nil
+}
 
 // BeginObject starts an upload.
 func (e *Endpoint) BeginObject(ctx context.Context, req *metainfo.BeginObjectRequest) (
@@ -24,36 +49,112 @@ func (e *Endpoint) BeginObject(ctx context.Context, req *metainfo.BeginObjectReq
 	if err != nil {
 		return nil, err
 	}
-	if len(req.Key) == 0 || len(req.Key) > metainfo.MaxKeySize {
-		return nil, metainfo.ErrObjectKey
+	if req.Multipart && !c.mayLock(req.Bucket, req.Key, req.Retention, req.LegalHold) {
+		return nil, metainfo.ErrDenied
+	}
+	if err := checkKey(req.Key); err != nil {
+		return nil, err
 	}
 	expires, err := c.expiry(req.Expires)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := e.db.Bucket(ctx, c.project.ID, req.Bucket); err != nil {
+	bucket, err := e.db.Bucket(ctx, c.project.ID, req.Bucket)
+	if err != nil {
 		return nil, err
 	}
-	up := uploadToken{
-		project: c.project.ID, bucket: req.Bucket, key: req.Key, stream: metainfo.NewStreamID(),
-		created: c.now.UTC(), expires: expires,
+	if err := e.meter.room(ctx, c); err != nil {
+		return nil, err
 	}
-	result := &metainfo.BeginObjectResult{Upload: e.sealer.seal(kindUpload, &up)}
-	if req.Plan {
-		if result.Plan, err = e.plan(&up, metainfo.Position{}); err != nil {
-			return nil, err
-		}
+	t := target{up: uploadToken{
+		project: c.project.ID, bucket: req.Bucket, key: req.Key, stream: metainfo.NewStreamID(),
+		created: c.now.UTC(), expires: within(expires, bucket.TTL, c.now), placement: bucket.Placement, parts: req.Multipart,
+	}}
+	t.stream = t.up.stream
+	result := &metainfo.BeginObjectResult{Upload: e.sealer.seal(kindUpload, &t.up), Stream: t.stream}
+	switch {
+	case req.Multipart:
+		err = e.beginParts(ctx, &t, req)
+	case req.Plan:
+		result.Plan, err = e.plan(&t, metainfo.Position{})
+	}
+	if err != nil {
+		return nil, err
 	}
 	return result, nil
 }
 
+// checkKey applies the rules of object keys. Errors: metainfo.ErrObjectKey.
+func checkKey(key []byte) error {
+	if len(key) == 0 || len(key) > metainfo.MaxKeySize {
+		return metainfo.ErrObjectKey
+	}
+	return nil
+}
+
+// within bounds an expiry by the longest life of a bucket's objects; 0 is no bound.
+func within(expires time.Time, ttl time.Duration, now time.Time) time.Time {
+	if latest := now.Add(ttl).UTC(); ttl > 0 && (expires.IsZero() || expires.After(latest)) {
+		return latest
+	}
+	return expires
+}
+
+// openUpload checks the token of an upload against the key that shows it. Errors: ErrUpload, those of the gate.
+func (e *Endpoint) openUpload(ctx context.Context, auth metainfo.Auth, sealed []byte) (*caller, *uploadToken, error) {
+	c, t, err := e.openTarget(ctx, auth, sealed)
+	if err == nil && t.part != 0 {
+		err = metainfo.ErrUpload
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, &t.up, nil
+}
+
+// openTarget checks the token of an upload or of a part. Errors: ErrUpload, those of the gate.
+func (e *Endpoint) openTarget(ctx context.Context, auth metainfo.Auth, sealed []byte) (*caller, *target, error) {
+	c, err := e.gate.identify(ctx, auth)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := new(target)
+	created := &t.up.created
+	if e.sealer.open(kindUpload, sealed, &t.up) == nil {
+		t.stream = t.up.stream
+	} else {
+		var part partToken
+		if e.sealer.open(kindPart, sealed, &part) != nil {
+			return nil, nil, metainfo.ErrUpload
+		}
+		*t, created = target{part.upload, part.number, part.stream}, &part.created
+	}
+	if t.up.project != c.project.ID || tooOld(*created) {
+		return nil, nil, metainfo.ErrUpload
+	}
+	if !c.may(macaroon.Write, t.up.bucket, t.up.key) {
+		return nil, nil, metainfo.ErrDenied
+	}
+	// It may have been begun with a key that allows more.
+	if err := c.checkExpiry(t.up.expires); err != nil {
+		return nil, nil, err
+	}
+	return c, t, nil
+}
+
 // BeginSegment plans a segment.
 func (e *Endpoint) BeginSegment(ctx context.Context, req *metainfo.BeginSegmentRequest) (*metainfo.SegmentPlan, error) {
-	_, up, err := e.openUpload(ctx, req.Auth, req.Upload)
+	c, t, err := e.openTarget(ctx, req.Auth, req.Upload)
 	if err != nil {
 		return nil, err
 	}
-	return e.plan(up, req.Position)
+	if err := t.check(req.Position); err != nil {
+		return nil, err
+	}
+	if err := e.meter.room(ctx, c); err != nil {
+		return nil, err
+	}
+	return e.plan(t, req.Position)
 }
 
 // ReplacePieces gives other nodes for pieces of a plan.
@@ -86,190 +187,28 @@ func (e *Endpoint) ReplacePieces(ctx context.Context, req *metainfo.ReplacePiece
 	return &metainfo.ReplacePiecesResult{Limits: limits}, nil
 }
 
-// openUpload checks an upload token against the key that shows it. Errors: ErrUpload, those of the gate.
-func (e *Endpoint) openUpload(ctx context.Context, auth metainfo.Auth, sealed []byte) (*caller, *uploadToken, error) {
-	c, err := e.gate.identify(ctx, auth)
-	if err != nil {
-		return nil, nil, err
-	}
-	up := new(uploadToken)
-	if e.sealer.open(kindUpload, sealed, up) != nil || up.project != c.project.ID || tooOld(up.created) {
-		return nil, nil, metainfo.ErrUpload
-	}
-	if !c.may(macaroon.Write, up.bucket, up.key) {
-		return nil, nil, metainfo.ErrDenied
-	}
-	return c, up, nil
-}
-
-func (up *uploadToken) upload() metabase.Upload {
-	return metabase.Upload{
-		ObjectRef: metabase.ObjectRef{Project: up.project, Bucket: up.bucket, Key: up.key},
-		Stream:    up.stream, Created: up.created, Expires: up.expires,
-	}
-}
-
 // CommitSegment stores the record of a segment of an upload that goes on.
 func (e *Endpoint) CommitSegment(ctx context.Context, req *metainfo.CommitSegmentRequest) error {
-	_, up, err := e.openUpload(ctx, req.Auth, req.Upload)
+	_, t, err := e.openTarget(ctx, req.Auth, req.Upload)
 	if err != nil {
 		return err
 	}
-	segment, settle, err := e.segment(ctx, up.stream, &req.Segment)
+	segment, settle, err := e.segment(ctx, t, &req.Segment)
 	if err != nil {
 		return err
 	}
-	if err := e.db.CommitSegment(ctx, up.upload(), *segment); err != nil {
+	if err := e.db.CommitSegment(ctx, t.upload(), *segment); err != nil {
 		return err
 	}
 	settle()
 	return nil
 }
 
-// CommitObject makes an upload an object.
-func (e *Endpoint) CommitObject(ctx context.Context, req *metainfo.CommitObjectRequest) (*metainfo.Object, error) {
-	if len(req.Metadata) > metainfo.MaxMetadataSize || len(req.WrappedKey) > metainfo.MaxWrappedKeySize {
-		return nil, metainfo.ErrMetadataTooLarge
-	}
-	if len(req.Upload) == 0 {
-		return e.commitInline(ctx, req)
-	}
-	c, up, err := e.openUpload(ctx, req.Auth, req.Upload)
-	if err != nil {
-		return nil, err
-	}
-	return e.commit(ctx, c, up, req)
-}
-
-// commitInline makes an object of a request that was not begun. Its stream follows from its content, so that repeating
-// the request finds what it did the first time.
-func (e *Endpoint) commitInline(ctx context.Context, req *metainfo.CommitObjectRequest) (*metainfo.Object, error) {
-	c, err := e.gate.authorize(ctx, req.Auth, macaroon.Write, req.Bucket, req.Key)
-	if err != nil {
-		return nil, err
-	}
-	if req.Last != nil && len(req.Last.Token) != 0 {
-		return nil, fmt.Errorf("%w: remote segment without upload", metainfo.ErrUpload)
-	}
-	expires, err := c.expiry(req.Expires)
-	if err != nil {
-		return nil, err
-	}
-	up := &uploadToken{
-		project: c.project.ID, bucket: req.Bucket, key: req.Key, created: c.now.UTC(), expires: expires,
-		stream: e.inlineStream(c.project.ID, req),
-	}
-	return e.commit(ctx, c, up, req)
-}
-
-// inlineStream is a MAC of all that makes an inline object; salt and wrapped key are random for each attempt at one.
-func (e *Endpoint) inlineStream(project metainfo.ProjectID, req *metainfo.CommitObjectRequest) (
-	stream metainfo.StreamID,
-) {
-	mac := hmac.New(sha256.New, e.opts.Secret[:])
-	part := func(b []byte) {
-		mac.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b))))
-		mac.Write(b)
-	}
-	part([]byte("storj/inline-stream/v1"))
-	part(project[:])
-	part([]byte(req.Bucket))
-	part(req.Key)
-	part(req.WrappedKey)
-	part(req.Metadata)
-	if req.Last != nil {
-		part(req.Last.Salt[:])
-		part(req.Last.Inline)
-	}
-	copy(stream[:], mac.Sum(nil))
-	return stream
-}
-
-func (e *Endpoint) commit(ctx context.Context, c *caller, up *uploadToken, req *metainfo.CommitObjectRequest) (
-	*metainfo.Object, error,
-) {
-	commit := metabase.CommitObject{
-		Upload: up.upload(), Segments: req.Segments, WrappedKey: req.WrappedKey, Metadata: req.Metadata, IfAbsent: req.IfAbsent,
-	}
-	settle := func() {}
-	if req.Last != nil {
-		var err error
-		if commit.Last, settle, err = e.segment(ctx, up.stream, req.Last); err != nil {
-			return nil, err
-		}
-	}
-	mayReplace := c.may(macaroon.Delete, up.bucket, up.key)
-	commit.IfAbsent = commit.IfAbsent || !mayReplace
-	object, err := e.db.CommitObject(ctx, commit)
-	if errors.Is(err, metainfo.ErrObjectExists) && !req.IfAbsent {
-		return nil, fmt.Errorf("%w: replacing an object is deleting it", metainfo.ErrDenied)
-	}
-	if err != nil {
-		return nil, err
-	}
-	settle()
-	return &object, nil
-}
-
-// segment checks a segment and makes its record. settle tells those who want to know, once it is stored.
-//
-// Errors: ErrUpload, ErrSegment, ErrAcks.
-func (e *Endpoint) segment(ctx context.Context, stream metainfo.StreamID, s *metainfo.NewSegment) (
-	record *metainfo.Segment, settle func(), err error,
-) {
-	if err := checkSizes(s); err != nil {
-		return nil, nil, err
-	}
-	record = &metainfo.Segment{
-		Stream: stream, Position: s.Position, Created: time.Now().UTC(),
-		PlainOffset: s.PlainOffset, PlainSize: s.PlainSize, EncryptedSize: s.EncryptedSize, Salt: s.Salt,
-	}
-	if len(s.Token) == 0 {
-		record.Inline = s.Inline
-		return record, func() {}, nil
-	}
-	var token segmentToken
-	if e.sealer.open(kindSegment, s.Token, &token) != nil || token.stream != stream || tooOld(token.created) {
-		return nil, nil, metainfo.ErrUpload
-	}
-	if token.position != s.Position {
-		return nil, nil, fmt.Errorf("%w: planned for %s, committed at %s", metainfo.ErrSegment, token.position, s.Position)
-	}
-	record.Root = token.root
-	if record.Redundancy, err = withShares(token.scheme, s.ShareSize); err != nil {
-		return nil, nil, err
-	}
-	v, err := e.checkAcks(token.root, record.Redundancy, s)
-	if err != nil {
-		e.opts.Nodes.Suspect(s.Failed)
-		return nil, nil, err
-	}
-	if record.Pieces, err = e.aliases(ctx, v); err != nil {
-		return nil, nil, err
-	}
-	return record, func() { e.settle(record, v, s.Failed) }, nil
-}
-
-// settle tells selection how nodes fared, and repair of what is short of pieces.
-func (e *Endpoint) settle(record *metainfo.Segment, v verdict, failed []netx.NodeID) {
-	stored := make([]netx.NodeID, len(v.stored))
-	for i := range v.stored {
-		stored[i] = v.stored[i].Node
-	}
-	e.opts.Nodes.Report(stored, slices.Concat(failed, v.invalid))
-	if len(failed) > 0 {
-		e.opts.Nodes.Suspect(failed)
-	}
-	if len(record.Pieces) < record.Redundancy.Optimal {
-		e.opts.Underfull(record.Stream, record.Position)
-	}
-}
-
-// AbortObject removes what an upload has stored.
+// AbortObject removes what an upload, or an attempt at a part, has stored.
 func (e *Endpoint) AbortObject(ctx context.Context, req *metainfo.AbortObjectRequest) error {
-	_, up, err := e.openUpload(ctx, req.Auth, req.Upload)
+	_, t, err := e.openTarget(ctx, req.Auth, req.Upload)
 	if err != nil {
 		return err
 	}
-	return e.db.AbortObject(ctx, up.stream)
+	return e.db.AbortObject(ctx, t.stream)
 }

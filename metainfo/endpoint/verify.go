@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"fmt"
+	"slices"
 
 	"storj/ecenc"
 	"storj/ecenc/cipher"
@@ -14,6 +15,16 @@ import (
 type verdict struct {
 	stored  []pieces.StoredPiece // valid, by ascending number
 	invalid []netx.NodeID        // acknowledged what is not so: their fault, not the uplink's, who cannot check it
+	// lopsided says that the loss of one group would lose the segment, and that nothing better could be had.
+	lopsided bool
+}
+
+func (v *verdict) nodes() []netx.NodeID {
+	ids := make([]netx.NodeID, len(v.stored))
+	for i := range v.stored {
+		ids[i] = v.stored[i].Node
+	}
+	return ids
 }
 
 // checkSizes checks the sizes of a segment against each other. Errors: ErrSegment.
@@ -49,8 +60,8 @@ func withShares(scheme ecenc.Redundancy, shareSize int) (ecenc.Redundancy, error
 // checkAcks sorts the acknowledgements of a segment.
 //
 // A number or node that comes twice or cannot be is the uplink's fault and ErrSegment. An acknowledgement that is not
-// valid is dropped. ErrAcks when too few are left.
-func (e *Endpoint) checkAcks(root pieces.PieceID, scheme ecenc.Redundancy, s *metainfo.NewSegment) (verdict, error) {
+// valid is dropped. ErrAcks when too few are left, or too many of them would be lost together.
+func (e *Endpoint) checkAcks(token *segmentToken, scheme ecenc.Redundancy, s *metainfo.NewSegment) (verdict, error) {
 	if len(s.Pieces) > scheme.Total {
 		return verdict{}, fmt.Errorf("%w: %d pieces of %s", metainfo.ErrSegment, len(s.Pieces), scheme)
 	}
@@ -68,7 +79,7 @@ func (e *Endpoint) checkAcks(root pieces.PieceID, scheme ecenc.Redundancy, s *me
 	for number, p := range byNumber[:scheme.Total] {
 		switch {
 		case p == nil:
-		case p.Ack.Size == size && p.Ack.Piece == root.Derive(p.Node, number) && e.opts.Limits.CheckAck(p.Node, &p.Ack):
+		case p.Ack.Size == size && p.Ack.Piece == token.root.Derive(p.Node, number) && e.opts.Limits.CheckAck(p.Node, &p.Ack):
 			v.stored = append(v.stored, *p)
 		default:
 			v.invalid = append(v.invalid, p.Node)
@@ -77,5 +88,33 @@ func (e *Endpoint) checkAcks(root pieces.PieceID, scheme ecenc.Redundancy, s *me
 	if len(v.stored) < enough(scheme) {
 		return v, fmt.Errorf("%w: %d of the %d that %s needs", metainfo.ErrAcks, len(v.stored), enough(scheme), scheme)
 	}
-	return v, nil
+	return v, e.checkGroups(token, scheme, s, &v)
+}
+
+// checkGroups checks that a segment survives the loss of any one group of nodes. One that does not is refused where there
+// are nodes that were not tried: the uplink stopped too early. Else there is nothing better to be had.
+//
+// Errors: ErrAcks.
+func (e *Endpoint) checkGroups(token *segmentToken, scheme ecenc.Redundancy, s *metainfo.NewSegment, v *verdict) error {
+	grouper, ok := e.opts.Nodes.(Grouper)
+	if !ok {
+		return nil
+	}
+	stored := v.nodes()
+	counts, most := make(map[uint32]int), 1
+	for _, group := range grouper.Groups(token.placement, stored) {
+		if group != 0 { // 0 is a domain of its own
+			counts[group]++
+			most = max(most, counts[group])
+		}
+	}
+	if len(stored)-most >= scheme.Required || most == 1 {
+		return nil
+	}
+	tried := slices.Concat(stored, v.invalid, s.Failed)
+	if len(tried) < scheme.Total && len(e.opts.Nodes.Pick(token.placement, 1, tried)) > 0 {
+		return fmt.Errorf("%w: %d of %d pieces would be lost together", metainfo.ErrAcks, most, len(stored))
+	}
+	v.lopsided = true
+	return nil
 }

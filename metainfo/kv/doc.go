@@ -45,6 +45,20 @@
 // wire.Message with the fields 1 name (string) and 2 version (uint). Example, ("metabase", 1):
 // 0a 08 6d 65 74 61 62 61 73 65 10 01.
 //
+// # FORMAT: dump
+//
+// What Dump writes: the rows of all keys, ascending, each as
+//
+//	SIZE      FIELD
+//	uvarint   size of the key, 1 to MaxKeySize
+//	          key
+//	uvarint   size of the value, 0 to MaxValueSize
+//	          value
+//
+// then a zero byte and the uvarint of how many rows there were. There is no checksum: who keeps a dump seals it. Example,
+// a=xyz and bc empty: 01 61 03 78 79 7a 02 62 63 00 00 02. It is of rows, not of pages: it leaves free pages out, notices
+// damaged ones, and moves a store to another engine.
+//
 // # Why
 //
 // Everything above is written once for an embedded file and for an SQL server, and the only thing that both do well

@@ -4,14 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"time"
 
 	"storj/metainfo"
 	"storj/metainfo/kv"
 )
 
-// CreateBucket makes a bucket; its Created is set when zero.
+// CreateBucket makes a bucket; its Created is set when zero, and Lock sets Versioning.
 //
-// Errors: metainfo.ErrBucketName, metainfo.ErrProjectNotFound, metainfo.ErrBucketExists, metainfo.ErrTooManyBuckets.
+// Errors: metainfo.ErrBucketName, metainfo.ErrProjectNotFound, metainfo.ErrBucketExists, metainfo.ErrTooManyBuckets,
+// those of UpdateBucket.
 func (db *DB) CreateBucket(ctx context.Context, project metainfo.ProjectID, bucket metainfo.Bucket) (
 	metainfo.Bucket, error,
 ) {
@@ -21,8 +23,15 @@ func (db *DB) CreateBucket(ctx context.Context, project metainfo.ProjectID, buck
 	if bucket.Created.IsZero() {
 		bucket.Created = now()
 	}
+	if bucket.Lock {
+		bucket.Versioning = metainfo.VersioningEnabled
+	}
+	if err := checkSettings(&bucket); err != nil {
+		return metainfo.Bucket{}, err
+	}
 	err := db.update(ctx, "create bucket", func(tx kv.Tx) error {
-		if _, err := getProject(tx, project); err != nil {
+		p, err := getProject(tx, project)
+		if err != nil {
 			return err
 		}
 		if _, err := getBucket(tx, project, bucket.Name); !errors.Is(err, metainfo.ErrBucketNotFound) {
@@ -31,15 +40,19 @@ func (db *DB) CreateBucket(ctx context.Context, project metainfo.ProjectID, buck
 			}
 			return err
 		}
-		count := 0
-		err := kv.Scan(tx, tables{}.buckets().Prefix(project[:]), func(_, _ []byte) (bool, error) {
+		count := int64(0)
+		err = kv.Scan(tx, tables{}.buckets().Prefix(project[:]), func(_, _ []byte) (bool, error) {
 			count++
 			return true, nil
 		})
 		if err != nil {
 			return err
 		}
-		if count >= metainfo.MaxBuckets {
+		limit := p.Limits.Buckets
+		if limit == 0 {
+			limit = metainfo.MaxBuckets
+		}
+		if count >= limit {
 			return metainfo.ErrTooManyBuckets
 		}
 		return tables{}.buckets().Put(tx, nameKey{project, bucket.Name}, &bucketRow{bucket})
@@ -96,40 +109,75 @@ func (db *DB) Buckets(ctx context.Context, project metainfo.ProjectID, cursor st
 	return list, more, err
 }
 
-// DeleteBucket deletes an empty bucket. With force it deletes a bounded number of objects first, and the bucket when
-// none are left; it is called again while more is true. Expired objects do not keep a bucket from being empty.
+// DeleteBucket deletes an empty bucket, with its settings, documents and the uploads in parts to it. With force it deletes
+// a bounded number of versions first, and the bucket when none are left. It is called again while more is true. Expired
+// objects do not keep a bucket from being empty. StartDeletion does it in the background.
 //
-// Errors: metainfo.ErrBucketNotFound, metainfo.ErrBucketNotEmpty without force.
+// Errors: metainfo.ErrBucketNotFound, metainfo.ErrBucketNotEmpty without force, metainfo.ErrLocked with.
 func (db *DB) DeleteBucket(ctx context.Context, project metainfo.ProjectID, name string, force bool) (
 	deleted int64, more bool, err error,
 ) {
-	at := now()
 	err = db.update(ctx, "delete bucket", func(tx kv.Tx) error {
+		at, b := now(), db.sweepBudget()
 		deleted, more = 0, false
 		if err := checkBucket(tx, project, name); err != nil {
 			return err
 		}
-		table, budget := tables{}.objects(), newBudget()
+		table := tables{}.objects()
 		err := table.Scan(tx, table.Prefix(appendBucketPrefix(nil, project, name)),
 			func(k objectKey, row *objectRow) (bool, error) {
-				if budget.spent() {
-					more = true
+				if more = b.spent(); more {
 					return false, nil
 				}
-				if !force && !row.expired(at) {
+				row.Version = k.version
+				switch gone := row.expired(at); {
+				case gone:
+				case !force:
 					return false, metainfo.ErrBucketNotEmpty
-				}
-				if !row.expired(at) {
+				case row.locked(at, false):
+					return false, metainfo.ErrLocked
+				case !row.Marker:
 					deleted++
 				}
-				return true, deleteObject(tx, k, row, budget)
+				return true, deleteVersion(tx, &k.ref, row, at, b)
 			})
 		if err != nil || more {
 			return err
 		}
-		return tables{}.buckets().Delete(tx, nameKey{project, name})
+		more, err = dropBucket(tx, project, name, at, b)
+		return err
 	})
 	return deleted, more, err
+}
+
+// dropBucket removes a bucket without objects and what is kept with it; more says that uploads in parts remain and the
+// bucket is still there.
+func dropBucket(tx kv.Tx, project metainfo.ProjectID, name string, at time.Time, b *budget) (more bool, err error) {
+	table := tables{}.pending()
+	err = table.Scan(tx, table.Prefix(appendBucketPrefix(nil, project, name)), func(k pendingKey, _ *emptyRow) (bool, error) {
+		if more = b.spent(); more {
+			return false, nil
+		}
+		b.rows -= 2
+		row, _, err := getUpload(tx, k.stream)
+		if err != nil {
+			return false, err
+		}
+		return true, killUpload(tx, k.stream, &row, at)
+	})
+	if err != nil || more {
+		return more, err
+	}
+	err = kv.Scan(tx, tables{}.documents().Prefix(appendBucketPrefix(nil, project, name)), func(key, _ []byte) (bool, error) {
+		return true, tx.Delete(key)
+	})
+	if err != nil {
+		return false, err
+	}
+	if err := (tables{}).lifecycles().Delete(tx, nameKey{project, name}); err != nil {
+		return false, err
+	}
+	return false, tables{}.buckets().Delete(tx, nameKey{project, name})
 }
 
 // sameObject says whether two keys are versions of one object.

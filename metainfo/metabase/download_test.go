@@ -10,25 +10,32 @@ import (
 	"storj/metainfo/metabase"
 )
 
-// chunks commits content as an object cut into segments of these sizes, by part.
+// chunks commits content as an object cut into segments of these sizes, by part; part 0 alone is an object in one go.
 func chunks(t *testing.T, w *world, key string, content []byte, parts map[uint32][]int) {
 	t.Helper()
-	up := w.upload(key)
-	count, at := uint32(0), 0
-	for number := uint32(0); number <= 20; number++ {
+	whole := w.upload(key)
+	if parts[0] == nil {
+		wantErr(t, "begin", w.BeginUpload(w.ctx, metabase.BeginUpload{Upload: whole}), nil)
+	}
+	at := 0
+	for number := uint32(0); number <= 200; number++ {
+		up := whole
+		if number > 0 {
+			up.Stream, up.Parent, up.Part = metainfo.NewStreamID(), whole.Stream, number
+		}
 		start := at
 		for i, size := range parts[number] {
 			s := partSegment(number, uint32(i), int64(at-start), string(content[at:at+size]))
-			if err := w.CommitSegment(w.ctx, up, *s); err != nil {
-				t.Fatal(err)
-			}
+			wantErr(t, "segment", w.CommitSegment(w.ctx, up, *s), nil)
 			at += size
-			count++
+		}
+		if number > 0 && parts[number] != nil {
+			_, err := w.CommitPart(w.ctx, metabase.CommitPart{Upload: up, Segments: uint32(len(parts[number]))})
+			wantErr(t, "part", err, nil)
 		}
 	}
-	if _, err := w.CommitObject(w.ctx, metabase.CommitObject{Upload: up, Segments: count}); err != nil {
-		t.Fatal(err)
-	}
+	_, err := w.CommitObject(w.ctx, metabase.CommitObject{Upload: whole, Segments: uint32(len(parts[0]))})
+	wantErr(t, "object", err, nil)
 }
 
 func TestDownloadRanges(t *testing.T) {
@@ -44,7 +51,11 @@ func TestDownloadRanges(t *testing.T) {
 		"unequal":  {0: {1, 200, 3, 3, 50, 1, 1, 700}},
 		"parts":    {1: {10, 10, 5}, 2: {7}, 9: {100, 100, 1}, 20: {3}},
 		"one part": {5: {10, 20, 30}},
-		"with 0":   {0: {10, 10}, 1: {5}},
+		"gaps":     {1: {}, 3: {10, 10}, 4: {}, 9: {5}, 10: {}},
+		"many":     {},
+	}
+	for number := uint32(1); number <= 200; number++ { // more than the index's step
+		layouts["many"][number] = []int{1 + int(number)%7, 3}
 	}
 	for name, parts := range layouts {
 		size := 0
@@ -54,7 +65,11 @@ func TestDownloadRanges(t *testing.T) {
 			}
 		}
 		chunks(t, w, name, content[:size], parts)
-		for range 300 {
+		ranges := 300
+		if testing.Short() {
+			ranges = 40
+		}
+		for range ranges {
 			offset, length := rand.IntN(size), 1+rand.IntN(size)
 			limit := 1 + rand.IntN(10)
 			checkRange(t, w, name, content[:size], int64(offset), int64(length), limit)

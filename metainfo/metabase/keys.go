@@ -2,7 +2,6 @@ package metabase
 
 import (
 	"context"
-	"time"
 
 	"storj/metainfo"
 	"storj/metainfo/kv"
@@ -106,15 +105,4 @@ func (db *DB) RevokeAPIKey(ctx context.Context, project metainfo.ProjectID, name
 		return tables{}.keys().Put(tx, key.Head, &keyRow{key})
 	})
 	return key, err
-}
-
-// RevokeTail ends every API key whose chain of caveats has this tail. It may be repeated; the first time stands.
-func (db *DB) RevokeTail(ctx context.Context, tail [32]byte, at time.Time) error {
-	return db.update(ctx, "revoke tail", func(tx kv.Tx) error {
-		done, err := tables{}.revocations().Has(tx, tail)
-		if err != nil || done {
-			return err
-		}
-		return tables{}.revocations().Put(tx, tail, &timeRow{at})
-	})
 }

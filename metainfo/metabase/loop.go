@@ -1,12 +1,17 @@
 package metabase
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"slices"
 	"time"
 
+	"storj/ecenc"
+	"storj/ecenc/wire"
 	"storj/metainfo"
 	"storj/metainfo/kv"
+	"storj/pieces"
 )
 
 // SegmentPlace is a place in the order of all segments: by stream, then position.
@@ -25,12 +30,7 @@ func (db *DB) SegmentPage(ctx context.Context, from SegmentPlace, end metainfo.S
 	err = db.view(ctx, "read segments", func(tx kv.Tx) error {
 		page, next, more = make([]metainfo.Segment, 0, limit), SegmentPlace{}, false
 		table := tables{}.segments()
-		r := table.All()
-		r.Start = table.Key(nil, segmentKey{from.Stream, from.Position})
-		if !end.IsZero() {
-			r.End = table.Key(nil, segmentKey{stream: end})
-		}
-		return table.Scan(tx, r, func(k segmentKey, row *segmentRow) (bool, error) {
+		return table.Scan(tx, placeRange(from, end), func(k segmentKey, row *segmentRow) (bool, error) {
 			if len(page) == limit {
 				next, more = SegmentPlace{k.stream, k.position}, true
 				return false, nil
@@ -41,6 +41,188 @@ func (db *DB) SegmentPage(ctx context.Context, from SegmentPlace, end metainfo.S
 		})
 	})
 	return page, next, more, err
+}
+
+// PageBuffer holds a page of segments in memory that the next page uses again. The zero value is ready; it is used by
+// one goroutine.
+type PageBuffer struct {
+	Segments []metainfo.Segment // valid, with their slices, until the next ReadPage
+	// Unreadable counts rows of the page that could not be decoded: they are left out of Segments.
+	Unreadable int
+
+	raw    []byte
+	pieces []metainfo.Piece
+	row    segmentRow // being decoded
+}
+
+// ReadPage is SegmentPage without its allocations, for passes over everything: rows that cannot be decoded are counted
+// and passed over. It is one transaction. limit is a bound on rows.
+func (db *DB) ReadPage(
+	ctx context.Context, from SegmentPlace, end metainfo.StreamID, limit int, page *PageBuffer,
+) (next SegmentPlace, more bool, err error) {
+	err = db.view(ctx, "read segments", func(tx kv.Tx) error {
+		page.Segments, page.raw, page.pieces, page.Unreadable = page.Segments[:0], page.raw[:0], page.pieces[:0], 0
+		next, more = SegmentPlace{}, false
+		return kv.Scan(tx, placeRange(from, end), func(stored, value []byte) (bool, error) {
+			key, err := tables{}.segments().ParseKey(stored)
+			if err != nil {
+				page.Unreadable++
+				return true, nil
+			}
+			if len(page.Segments)+page.Unreadable == limit {
+				next, more = SegmentPlace{key.stream, key.position}, true
+				return false, nil
+			}
+			if page.add(key, value) != nil {
+				page.Unreadable++
+			}
+			return true, nil
+		})
+	})
+	return next, more, err
+}
+
+// placeRange is the rows at from and behind it, before the stream end (zero: to the last).
+func placeRange(from SegmentPlace, end metainfo.StreamID) kv.Range {
+	table := tables{}.segments()
+	r := table.All()
+	r.Start = table.Key(nil, segmentKey{from.Stream, from.Position})
+	if !end.IsZero() {
+		r.End = table.Key(nil, segmentKey{stream: end})
+	}
+	return r
+}
+
+// add decodes a row. When the memory below grows, what was decoded before keeps the old one.
+func (p *PageBuffer) add(key segmentKey, value []byte) error {
+	at := len(p.raw)
+	p.raw = append(p.raw, value...)
+	row := &p.row
+	*row = segmentRow{}
+	if err := wire.Unmarshal(p.raw[at:len(p.raw):len(p.raw)], row); err != nil {
+		return err
+	}
+	first := len(p.pieces)
+	list, err := appendPieces(p.pieces, row.packed)
+	if err != nil {
+		return err
+	}
+	p.pieces = list
+	row.Stream, row.Position = key.stream, key.position
+	if len(list) > first {
+		row.Pieces = list[first:len(list):len(list)]
+	}
+	p.Segments = append(p.Segments, row.Segment)
+	return nil
+}
+
+// appendPieces is unpackPieces into memory that is there.
+func appendPieces(dst []metainfo.Piece, packed []byte) ([]metainfo.Piece, error) {
+	for next := uint64(0); len(packed) > 0; {
+		gap, n := binary.Uvarint(packed)
+		if n <= 0 || gap >= ecenc.MaxTotal || next+gap >= ecenc.MaxTotal {
+			return nil, wire.ErrMalformed
+		}
+		alias, m := binary.Uvarint(packed[n:])
+		if m <= 0 || alias > 1<<32-1 {
+			return nil, wire.ErrMalformed
+		}
+		packed = packed[n+m:]
+		dst = append(dst, metainfo.Piece{Number: int(next + gap), Alias: metainfo.NodeAlias(alias)})
+		next += gap + 1
+	}
+	return dst, nil
+}
+
+// countPage is how many keys CountSegments walks in one transaction.
+const countPage = 20_000
+
+// CountSegments counts the rows of segments by their keys alone: another way to the number that a pass over all of them
+// should see. It is many transactions.
+func (db *DB) CountSegments(ctx context.Context) (count int64, err error) {
+	r := tables{}.segments().All()
+	for more := true; more && err == nil; {
+		var next []byte
+		walked := int64(0)
+		err = db.view(ctx, "count segments", func(tx kv.Tx) error {
+			next, walked = nil, 0
+			return kv.Scan(tx, r, func(key, _ []byte) (bool, error) {
+				if walked == countPage {
+					next = bytes.Clone(key)
+					return false, nil
+				}
+				walked++
+				return true, nil
+			})
+		})
+		count += walked
+		r.Start, more = next, next != nil
+	}
+	return count, err
+}
+
+// LiveSegment is Segment for background work. Errors: metainfo.ErrObjectNotFound if it is gone, or of a stream whose object is deleted.
+func (db *DB) LiveSegment(ctx context.Context, at SegmentPlace) (s metainfo.Segment, err error) {
+	err = db.view(ctx, "get segment", func(tx kv.Tx) error {
+		key := segmentKey{at.Stream, at.Position}
+		row, err := tables{}.segments().Get(tx, key)
+		if err != nil {
+			return orElse(err, metainfo.ErrObjectNotFound)
+		}
+		dead, err := tables{}.dead().Has(tx, at.Stream)
+		if err == nil && dead {
+			err = metainfo.ErrObjectNotFound
+		}
+		if err != nil {
+			return err
+		}
+		s, err = row.segment(key)
+		return err
+	})
+	return s, err
+}
+
+// Rewritten is a segment stored anew under another root and scheme; its ciphertext is the same.
+type Rewritten struct {
+	Root       pieces.PieceID
+	Redundancy ecenc.Redundancy // with ShareSize
+	Pieces     []metainfo.Piece // ascending Number
+	Repaired   time.Time
+}
+
+// ReplaceSegment gives a segment another root, scheme and pieces if it still has the root and the pieces that the caller
+// saw. Copies of it have rows of their own, which stay as they are.
+//
+// Errors: metainfo.ErrObjectNotFound if the segment is gone, metainfo.ErrObjectChanged if it is another,
+// metainfo.ErrSegment if the new one makes no sense.
+func (db *DB) ReplaceSegment(ctx context.Context, at SegmentPlace, saw *metainfo.Segment, with Rewritten) error {
+	if with.Redundancy.Validate() != nil || with.Redundancy.ShareSize == 0 || with.Root.IsZero() ||
+		!fits(with.Pieces, with.Redundancy) {
+		return metainfo.ErrSegment
+	}
+	return db.update(ctx, "replace segment", func(tx kv.Tx) error {
+		key := segmentKey{at.Stream, at.Position}
+		row, err := tables{}.segments().Get(tx, key)
+		if err != nil {
+			return orElse(err, metainfo.ErrObjectNotFound)
+		}
+		if row.Root != saw.Root || !bytes.Equal(row.packed, packPieces(saw.Pieces)) {
+			return metainfo.ErrObjectChanged
+		}
+		row.Root, row.Redundancy, row.packed = with.Root, with.Redundancy, packPieces(with.Pieces)
+		row.Repaired = with.Repaired
+		return tables{}.segments().Put(tx, key, &row)
+	})
+}
+
+// fits says whether pieces ascend within a scheme and rebuild a segment.
+func fits(list []metainfo.Piece, r ecenc.Redundancy) bool {
+	for i, p := range list {
+		if p.Number < 0 || p.Number >= r.Total || i > 0 && p.Number <= list[i-1].Number {
+			return false
+		}
+	}
+	return len(list) >= r.Required
 }
 
 // ReplacePieces gives a segment other pieces if it still has those that the caller saw; repaired is kept unless zero.
@@ -71,6 +253,9 @@ func (db *DB) ReplacePieces(
 		if !repaired.IsZero() {
 			row.Repaired = repaired
 		}
+		if err := logCopy(tx, at.Stream, now()); err != nil { // a node may have had the piece, of a copy
+			return err
+		}
 		return tables{}.segments().Put(tx, key, &row)
 	})
 }
@@ -88,9 +273,9 @@ type BucketTotal struct {
 // totalsPage is how many objects BucketTotals reads in one transaction.
 const totalsPage = 10_000
 
-// BucketTotals adds up all objects, by bucket, in order; buckets without objects are left out. It is many
-// transactions: objects that come or go meanwhile may or may not be counted. Expired objects that are not yet deleted
-// are.
+// BucketTotals adds up all versions of objects, by bucket, in order; buckets without any are left out. Parts of uploads in
+// parts are counted too, but not as objects, as delete markers are not. It is many transactions: what comes or goes
+// meanwhile may or may not be counted. Expired objects that are not yet deleted are.
 func (db *DB) BucketTotals(ctx context.Context) (list []BucketTotal, err error) {
 	table := tables{}.objects()
 	r := table.All()
@@ -106,9 +291,7 @@ func (db *DB) BucketTotals(ctx context.Context) (list []BucketTotal, err error) 
 					return false, nil
 				}
 				count++
-				page = addTotal(page, BucketTotal{
-					k.ref.Project, k.ref.Bucket, 1, int64(row.Segments), row.PlainSize, row.EncryptedSize,
-				})
+				page = addTotal(page, totalOf(k, row))
 				return true, nil
 			})
 		})
@@ -117,7 +300,10 @@ func (db *DB) BucketTotals(ctx context.Context) (list []BucketTotal, err error) 
 			list = addTotal(list, t)
 		}
 	}
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return db.addPending(ctx, list)
 }
 
 // addTotal adds t to the last of the list if that is of the same bucket.

@@ -29,6 +29,7 @@ func Errors() []*netx.Error { return []*netx.Error{ErrNode, ErrToken} }
 // DB is the tables of one satellite. Its methods may be called concurrently.
 type DB struct {
 	store kv.Store
+	batch int // how many rows a bounded transaction removes or looks at, where a test wants few; else 0
 
 	mu      sync.RWMutex // guards the fields below: caches of what never changes
 	aliasOf map[netx.NodeID]metainfo.NodeAlias

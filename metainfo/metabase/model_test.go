@@ -1,204 +1,318 @@
 package metabase_test
 
 import (
-	"errors"
-	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
-	"strings"
-	"testing"
 	"time"
 
 	"storj/metainfo"
-	"storj/metainfo/metabase"
 )
 
-// model is what the bucket should hold: content by key. Uploads that go on are beside it.
-type model struct {
-	w       *world
-	rnd     *rand.Rand
-	objects map[string]string
-	uploads []*modelUpload
+// shelf is a bucket as the S3 manual tells it, in the plainest way: the reference of TestModel. Versions that have expired
+// are taken off it by tidy.
+type shelf struct {
+	metainfo.Bucket
+	rules []metainfo.LifecycleRule
+	keys  map[string][]*copyOnShelf // newest first
 }
 
-type modelUpload struct {
-	metabase.Upload
+type copyOnShelf struct {
+	metainfo.Object
 	content string
-	count   uint32
+	placed  time.Time // on this shelf
 }
 
-// TestModel does random things to a DB and to a map, on both engines.
-func TestModel(t *testing.T) {
-	t.Parallel()
-	for name, make := range map[string]func(testing.TB) *world{
-		"memory": newWorld,
-		"file":   func(t testing.TB) *world { return newBoltWorld(t, false) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			seed := rand.Uint64()
-			t.Logf("seed %d", seed)
-			m := &model{w: make(t), rnd: rand.New(rand.NewPCG(seed, 0)), objects: map[string]string{}}
-			steps := 4000
-			if testing.Short() {
-				steps = 800
-			}
-			for i := range steps {
-				m.step()
-				if i%100 == 0 {
-					m.compare()
-				}
-				if t.Failed() {
-					t.Fatalf("at step %d", i)
-				}
-			}
-			m.compare()
-		})
+func newShelf(b metainfo.Bucket) *shelf {
+	return &shelf{Bucket: b, keys: map[string][]*copyOnShelf{}}
+}
+
+func (s *shelf) tidy(at time.Time) {
+	for key, list := range s.keys {
+		s.set(key, slices.DeleteFunc(list, func(v *copyOnShelf) bool {
+			return !v.Expires.IsZero() && !v.Expires.After(at)
+		}))
 	}
 }
 
-func (m *model) key() string { return fmt.Sprintf("%d/%d", m.rnd.IntN(4), m.rnd.IntN(12)) }
+func (s *shelf) set(key string, list []*copyOnShelf) {
+	if s.keys[key] = list; len(list) == 0 {
+		delete(s.keys, key)
+	}
+}
 
-func (m *model) step() {
-	w, key := m.w, m.key()
-	switch m.rnd.IntN(12) {
-	case 0, 1:
-		m.objects[key] = fmt.Sprint("inline ", m.rnd.IntN(1000))
-		w.put(key, m.objects[key])
-	case 2:
-		c := w.inline(w.upload(key), "if absent")
-		c.IfAbsent = true
-		_, err := w.CommitObject(w.ctx, c)
-		if _, taken := m.objects[key]; !taken {
-			wantErr(w.t, "if absent", err, nil)
-			m.objects[key] = "if absent"
-		} else {
-			wantErr(w.t, "if absent", err, metainfo.ErrObjectExists)
+func (s *shelf) current(key string) *copyOnShelf {
+	if list := s.keys[key]; len(list) > 0 {
+		return list[0]
+	}
+	return nil
+}
+
+func (s *shelf) null(key string) *copyOnShelf {
+	for _, v := range s.keys[key] {
+		if v.Null {
+			return v
 		}
-	case 3:
-		m.uploads = append(m.uploads, &modelUpload{Upload: w.upload(key)})
-	case 4, 5, 6:
-		m.addSegment()
-	case 7:
-		m.finish()
-	case 8:
-		m.abort()
-	case 9:
-		deleted, err := w.DeleteObjects(w.ctx, w.project, "bucket", [][]byte{[]byte(key)})
-		if _, want := m.objects[key]; err != nil || deleted[0] != want {
-			w.t.Errorf("delete %s: %v, %v; want %v", key, deleted, err, want)
+	}
+	return nil
+}
+
+// version finds what a request names, markers too.
+func (s *shelf) version(key string, version uint64) *copyOnShelf {
+	switch version {
+	case metainfo.LatestVersion:
+		return s.current(key)
+	case metainfo.NullVersion:
+		return s.null(key)
+	}
+	for _, v := range s.keys[key] {
+		if v.Version == version {
+			return v
 		}
-		delete(m.objects, key)
-	case 10:
-		m.copy(key, m.key())
-	case 11:
-		m.chores()
 	}
+	return nil
 }
 
-func (m *model) pick() *modelUpload {
-	if len(m.uploads) == 0 {
-		return nil
-	}
-	return m.uploads[m.rnd.IntN(len(m.uploads))]
-}
-
-func (m *model) addSegment() {
-	if up := m.pick(); up != nil {
-		content := fmt.Sprint("segment ", m.rnd.IntN(1000), " ")
-		wantErr(m.w.t, "commit segment",
-			m.w.CommitSegment(m.w.ctx, up.Upload, *inlineSegment(up.count, int64(len(up.content)), content)), nil)
-		up.content += content
-		up.count++
-	}
-}
-
-func (m *model) finish() {
-	up := m.pick()
-	if up == nil {
-		return
-	}
-	c := metabase.CommitObject{Upload: up.Upload, Segments: up.count}
-	if m.rnd.IntN(3) == 0 { // says one too many
-		c.Segments++
-		_, err := m.w.CommitObject(m.w.ctx, c)
-		wantErr(m.w.t, "commit of too many", err, metainfo.ErrSegmentMissing)
-		return
-	}
-	if m.rnd.IntN(2) == 0 {
-		c.Last = inlineSegment(up.count, int64(len(up.content)), "last")
-		c.Segments++
-		up.content += "last"
-	}
-	_, err := m.w.CommitObject(m.w.ctx, c)
-	wantErr(m.w.t, "commit", err, nil)
-	m.objects[string(up.Key)] = up.content
-	m.drop(up)
-}
-
-func (m *model) abort() {
-	if up := m.pick(); up != nil {
-		wantErr(m.w.t, "abort", m.w.AbortObject(m.w.ctx, up.Stream), nil)
-		m.drop(up)
-	}
-}
-
-func (m *model) drop(up *modelUpload) {
-	m.uploads = slices.DeleteFunc(m.uploads, func(other *modelUpload) bool { return other == up })
-}
-
-func (m *model) copy(from, to string) {
-	c := metabase.CopyObject{
-		From: m.w.ref(from), To: m.w.ref(to), Move: m.rnd.IntN(2) == 0, IfAbsent: m.rnd.IntN(3) == 0,
-	}
-	content, exists := m.objects[from]
-	_, taken := m.objects[to]
-	_, err := m.w.CopyObject(m.w.ctx, c)
+// readable is version of what can be read.
+func (s *shelf) readable(key string, version uint64) (*copyOnShelf, error) {
+	v := s.version(key, version)
 	switch {
-	case !exists:
-		wantErr(m.w.t, "copy of nothing", err, metainfo.ErrObjectNotFound)
-	case taken && c.IfAbsent:
-		wantErr(m.w.t, "copy if absent", err, metainfo.ErrObjectExists)
-	default:
-		wantErr(m.w.t, "copy", err, nil)
-		if c.Move {
-			delete(m.objects, from)
-		}
-		m.objects[to] = content
+	case v == nil:
+		return nil, metainfo.ErrObjectNotFound
+	case v.Marker:
+		return nil, metainfo.ErrDeleteMarker
 	}
+	return v, nil
 }
 
-func (m *model) chores() {
-	_, _, err := m.w.SweepDead(m.w.ctx)
-	_, err2 := m.w.DeleteZombies(m.w.ctx, time.Now().Add(-time.Hour))
-	_, _, err3 := m.w.DeleteExpiredBatch(m.w.ctx, time.Now())
-	if err := errors.Join(err, err2, err3); err != nil {
-		m.w.t.Error(err)
-	}
+func (s *shelf) remove(key string, gone *copyOnShelf) {
+	s.set(key, slices.DeleteFunc(slices.Clone(s.keys[key]), func(v *copyOnShelf) bool { return v == gone }))
 }
 
-// compare lists and reads everything, and has the DB check itself.
-func (m *model) compare() {
-	w := m.w
-	page, err := w.ListObjects(w.ctx, metabase.ListObjects{Project: w.project, Bucket: "bucket", Recursive: true})
-	if want := strings.Join(slices.Sorted(maps.Keys(m.objects)), " "); err != nil || names(page) != want {
-		w.t.Errorf("listed %q, %v; want %q", names(page), err, want)
+type wish struct {
+	ifAbsent  bool
+	ifStream  metainfo.StreamID
+	noReplace bool
+}
+
+func (s *shelf) grants(key string, w wish) error {
+	now := s.current(key)
+	exists := now != nil && !now.Marker
+	null := s.null(key)
+	switch {
+	case w.ifAbsent && exists:
+		return metainfo.ErrObjectExists
+	case !w.ifStream.IsZero() && !exists:
+		return metainfo.ErrObjectNotFound
+	case !w.ifStream.IsZero() && now.Stream != w.ifStream:
+		return metainfo.ErrObjectChanged
+	case w.noReplace && s.Versioning != metainfo.VersioningEnabled && null != nil && !null.Marker:
+		return metainfo.ErrObjectExists
 	}
-	for key, want := range m.objects {
-		if got := w.content(key); got != want {
-			w.t.Errorf("%s: %q, want %q", key, got, want)
+	return nil
+}
+
+// admit settles expiry and protection of a new version.
+func (s *shelf) admit(v *copyOnShelf, at time.Time) error {
+	if s.TTL > 0 && (v.Expires.IsZero() || v.Expires.After(at.Add(s.TTL))) {
+		v.Expires = at.Add(s.TTL)
+	}
+	protected := v.LegalHold || v.Retention.Mode != metainfo.NoRetention
+	if protected && !s.Lock {
+		return metainfo.ErrNoLock
+	}
+	if s.Lock && v.Retention.Mode == metainfo.NoRetention {
+		v.Retention = s.Retention.At(at)
+	}
+	if !v.Expires.IsZero() && (v.LegalHold || v.Retention.Until.After(v.Expires)) {
+		return metainfo.ErrRetention
+	}
+	return nil
+}
+
+func (s *shelf) place(key string, v *copyOnShelf, at time.Time) {
+	v.Key, v.placed = []byte(key), at
+	v.Null = s.Versioning != metainfo.VersioningEnabled
+	if old := s.null(key); v.Null && old != nil {
+		s.remove(key, old)
+	}
+	s.set(key, slices.Insert(slices.Clone(s.keys[key]), 0, v))
+}
+
+func protected(v *copyOnShelf, at time.Time, bypass bool) bool {
+	active := v.Retention.Mode != metainfo.NoRetention && at.Before(v.Retention.Until)
+	return v.LegalHold || active && (v.Retention.Mode == metainfo.Compliance || !bypass)
+}
+
+// discard is a DELETE request. The versions of made markers are filled in by who learns them.
+func (s *shelf) discard(key string, version uint64, ifStream metainfo.StreamID, bypass bool, at time.Time) (
+	item metainfo.DeletedItem, marker *copyOnShelf,
+) {
+	v := s.version(key, version)
+	if version == metainfo.LatestVersion && v != nil && v.Marker {
+		v = nil
+	}
+	item.Found = v != nil
+	item.Marker = v != nil && v.Marker
+	if !ifStream.IsZero() && (v == nil || v.Stream != ifStream) {
+		if v != nil {
+			item.Reason = metainfo.ErrObjectChanged.Reason
+		}
+		return item, nil
+	}
+	if version == metainfo.LatestVersion && s.Versioning != metainfo.Unversioned {
+		if null := s.null(key); s.Versioning == metainfo.VersioningSuspended && null != nil && protected(null, at, false) {
+			item.Reason = metainfo.ErrLocked.Reason
+			return item, nil
+		}
+		item.Marker = true
+		marker = &copyOnShelf{Object: metainfo.Object{Marker: true, Created: at}}
+		s.place(key, marker, at)
+		return item, marker
+	}
+	if v == nil {
+		return item, nil
+	}
+	if protected(v, at, bypass) {
+		item.Reason = metainfo.ErrLocked.Reason
+		return item, nil
+	}
+	item.Version = v.Version
+	s.remove(key, v)
+	return item, nil
+}
+
+// shield is a request to change the lock of a version.
+func (s *shelf) shield(key string, version uint64, retention *metainfo.Retention, hold *bool, bypass bool, at time.Time) error {
+	if !s.Lock {
+		return metainfo.ErrNoLock
+	}
+	v, err := s.readable(key, version)
+	if err != nil {
+		return err
+	}
+	next := v.Object
+	if retention != nil {
+		zero := *retention == metainfo.Retention{}
+		if !zero && (retention.Mode == metainfo.NoRetention || !retention.Until.After(at)) {
+			return metainfo.ErrRetention
+		}
+		active := v.Retention.Mode != metainfo.NoRetention && at.Before(v.Retention.Until)
+		stronger := !zero && retention.Mode >= v.Retention.Mode && !retention.Until.Before(v.Retention.Until)
+		if active && !stronger && v.Retention.Mode == metainfo.Compliance {
+			return metainfo.ErrRetention
+		}
+		if active && !stronger && !bypass {
+			return metainfo.ErrLocked
+		}
+		next.Retention = *retention
+	}
+	if hold != nil {
+		next.LegalHold = *hold
+	}
+	if !v.Expires.IsZero() && (next.LegalHold || next.Retention.Until.After(v.Expires)) {
+		return metainfo.ErrRetention
+	}
+	v.Object = next
+	return nil
+}
+
+// sweep applies a deletion in the background.
+func (s *shelf) sweep(prefix string, all, bypass bool, at time.Time) (objects, bytes, kept int64, markers map[string]*copyOnShelf) {
+	markers = map[string]*copyOnShelf{}
+	for _, key := range slices.Collect(maps.Keys(s.keys)) {
+		list := s.keys[key]
+		if len(key) < len(prefix) || key[:len(prefix)] != prefix {
+			continue
+		}
+		if all {
+			for _, v := range slices.Clone(list) {
+				if protected(v, at, bypass) {
+					kept++
+					continue
+				}
+				if !v.Marker {
+					objects++
+					bytes += v.PlainSize
+				}
+				s.remove(key, v)
+			}
+			continue
+		}
+		v := s.current(key)
+		if v.Marker {
+			continue
+		}
+		if null := s.null(key); s.Versioning != metainfo.VersioningEnabled && null != nil && protected(null, at, false) {
+			kept++
+			continue
+		}
+		_, marker := s.discard(key, metainfo.LatestVersion, metainfo.StreamID{}, false, at)
+		if marker != nil {
+			markers[key] = marker
+		}
+		objects++
+		bytes += v.PlainSize
+	}
+	return objects, bytes, kept, markers
+}
+
+// age applies the lifecycle rules once. Markers that it makes get their numbers from who learns them.
+func (s *shelf) age(at time.Time) (expired, removed, kept int) {
+	days := func(n uint32, from time.Time) bool { return n > 0 && !at.Before(from.AddDate(0, 0, int(n))) }
+	for _, key := range slices.Collect(maps.Keys(s.keys)) { // place may take a key away and bring it back
+		list := slices.Clone(s.keys[key])
+		about := func(r *metainfo.LifecycleRule, v *copyOnShelf) bool {
+			if r.Disabled || len(key) < len(r.Prefix) || key[:len(r.Prefix)] != string(r.Prefix) {
+				return false
+			}
+			bounded := r.MinSize != 0 || r.MaxSize != 0
+			return !(bounded && v.Marker) && (r.MinSize == 0 || v.PlainSize > r.MinSize) && (r.MaxSize == 0 || v.PlainSize < r.MaxSize)
+		}
+		any := func(v *copyOnShelf, wants func(*metainfo.LifecycleRule) bool) bool {
+			for i := range s.rules {
+				if about(&s.rules[i], v) && wants(&s.rules[i]) {
+					return true
+				}
+			}
+			return false
+		}
+		first, stay := list[0], uint32(0)
+		switch {
+		case first.Marker:
+			if len(list) == 1 && any(first, func(r *metainfo.LifecycleRule) bool { return r.ExpireMarkers }) {
+				s.remove(key, first)
+				removed++
+			}
+		case any(first, func(r *metainfo.LifecycleRule) bool {
+			return days(r.ExpireDays, first.placed) || !r.ExpireAt.IsZero() && !at.Before(r.ExpireAt)
+		}):
+			null := s.null(key)
+			if s.Versioning != metainfo.VersioningEnabled && null != nil && protected(null, at, false) {
+				kept++
+				break
+			}
+			s.discard(key, metainfo.LatestVersion, metainfo.StreamID{}, false, at)
+			expired++
+			if null != nil && null != first && s.Versioning == metainfo.VersioningSuspended { // a null marker took its place
+				list = slices.DeleteFunc(list, func(v *copyOnShelf) bool { return v == null })
+			}
+		}
+		replaced := first.placed
+		for _, v := range list[1:] {
+			from := replaced
+			replaced = v.placed
+			if !any(v, func(r *metainfo.LifecycleRule) bool { return days(r.NoncurrentDays, from) && stay >= r.NoncurrentKeep }) {
+				stay++
+				continue
+			}
+			if protected(v, at, false) {
+				stay++
+				kept++
+				continue
+			}
+			s.remove(key, v)
+			removed++
 		}
 	}
-	totals, err := w.BucketTotals(w.ctx)
-	size := int64(0)
-	for _, content := range m.objects {
-		size += int64(len(content))
-	}
-	if err != nil || len(m.objects) > 0 && (totals[0].PlainSize != size || totals[0].Objects != int64(len(m.objects))) {
-		w.t.Errorf("totals %+v, %v; want %d bytes", totals, err, size)
-	}
-	if err := w.Check(w.ctx); err != nil {
-		w.t.Error(err)
-	}
+	return expired, removed, kept
 }

@@ -22,7 +22,12 @@ type Node struct {
 	Free        int64
 	Joined      time.Time
 	LastContact time.Time
-	Leaving     bool // it said that it is about to stop
+	Leaving     bool     // it said that it is about to stop
+	Exiting     bool     // its owner wants it to leave the network for good
+	Invited     bool     // it joined by a token, not merely because everybody may
+	Tags        []string // name=value, as its owner says; sorted
+	Accepted    []string // tags that the satellite's owner accepted by hand; sorted
+	Faults      []string // of its disks, in words
 }
 
 // aliasCounter counts the aliases given.

@@ -72,3 +72,15 @@ func (db *DB) Projects(ctx context.Context) (list []metainfo.Project, err error)
 	})
 	return list, err
 }
+
+// SetProjectLimits replaces what a project may use. Errors: metainfo.ErrProjectNotFound.
+func (db *DB) SetProjectLimits(ctx context.Context, id metainfo.ProjectID, limits metainfo.Limits) error {
+	return db.update(ctx, "set project limits", func(tx kv.Tx) error {
+		p, err := getProject(tx, id)
+		if err != nil {
+			return err
+		}
+		p.Limits = limits
+		return tables{}.projects().Put(tx, id, &projectRow{p})
+	})
+}

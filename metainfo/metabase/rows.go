@@ -15,8 +15,8 @@ import (
 const (
 	maxNameSize    = 128 // bytes, of projects, keys and buckets
 	maxAddressSize = 512
+	maxNodeTexts   = 64                        // tags or faults of a node
 	maxPieceSize   = 2 + binary.MaxVarintLen32 // of one piece as packPieces writes it
-	maxPartSize    = 3 * binary.MaxVarintLen64
 )
 
 type projectRow struct{ metainfo.Project }
@@ -25,6 +25,7 @@ func (r *projectRow) Fields(c *wire.Codec) {
 	c.String(1, &r.Name, maxNameSize)
 	c.Fixed(2, r.Salt[:])
 	c.Time(3, &r.Created)
+	c.Message(4, &r.Limits)
 }
 
 type keyRow struct{ metainfo.APIKeyRecord }
@@ -40,12 +41,29 @@ func (r *keyRow) Fields(c *wire.Codec) {
 type bucketRow struct{ metainfo.Bucket }
 
 func (r *bucketRow) Fields(c *wire.Codec) {
+	versioning, ttl := uint32(r.Versioning), int64(r.TTL)
 	c.Time(1, &r.Created)
 	c.Bool(2, &r.PlainNames)
+	c.Uint32(3, &versioning)
+	c.Bool(4, &r.Lock)
+	c.Message(5, &r.Retention)
+	c.Int(6, &ttl)
+	c.Uint32(7, &r.Placement)
+	if versioning > uint32(metainfo.VersioningSuspended) {
+		c.Fail()
+	}
+	r.Versioning, r.TTL = metainfo.Versioning(versioning), time.Duration(ttl)
 }
 
 // objectRow has its key and version filled in by who reads it.
-type objectRow struct{ metainfo.Object }
+type objectRow struct {
+	metainfo.Object
+
+	// nullBelow is the number of the null version of the key when this row was written on top; 0: there was none. It is
+	// right or leads nowhere: a new null version only comes on top of all rows, and takes the old one away.
+	nullBelow uint64
+	moved     time.Time // when it came to its key; zero: when it was created
+}
 
 func (r *objectRow) Fields(c *wire.Codec) {
 	c.Fixed(1, r.Stream[:])
@@ -56,9 +74,32 @@ func (r *objectRow) Fields(c *wire.Codec) {
 	c.Int(6, &r.EncryptedSize)
 	c.Bytes(7, &r.WrappedKey, metainfo.MaxWrappedKeySize)
 	c.Bytes(8, &r.Metadata, metainfo.MaxMetadataSize)
+	c.Uint32(9, &r.Parts)
+	c.Bool(10, &r.Null)
+	c.Bool(11, &r.Marker)
+	c.Bool(12, &r.LegalHold)
+	c.Message(13, &r.Retention)
+	c.Uint(14, &r.nullBelow)
+	c.Time(15, &r.moved)
 }
 
-func (r *objectRow) expired(at time.Time) bool { return !r.Expires.IsZero() && !r.Expires.After(at) }
+// expired says whether the version is gone, though its row may be there still. One that is locked is not.
+func (r *objectRow) expired(at time.Time) bool {
+	return !r.Expires.IsZero() && !r.Expires.After(at) && !r.locked(at, false)
+}
+
+// locked says whether the version must not be removed. Who may bypass governance is held by the rest only.
+func (r *objectRow) locked(at time.Time, bypass bool) bool {
+	return r.LegalHold || r.Retention.Active(at) && !(bypass && r.Retention.Mode == metainfo.Governance)
+}
+
+// since is when the version came to its key.
+func (r *objectRow) since() time.Time {
+	if r.moved.After(r.Created) {
+		return r.moved
+	}
+	return r.Created
+}
 
 // segmentRow keeps the pieces packed: most who read rows do not look at them. Stream, Position and Pieces of the
 // embedded Segment are filled in by segment.
@@ -81,6 +122,7 @@ func (r *segmentRow) Fields(c *wire.Codec) {
 		codeRedundancy(c, 10, &r.Redundancy)
 	}
 	c.Bytes(11, &r.packed, ecenc.MaxTotal*maxPieceSize)
+	c.Uint32(12, &r.Placement)
 }
 
 // codeRedundancy leaves the redundancy of an inline segment zero: the zero one does not validate.
@@ -144,68 +186,14 @@ func unpackPieces(packed []byte) ([]metainfo.Piece, error) {
 	return list, nil
 }
 
-// part is a part of an object with part numbers.
-type part struct {
-	number    uint32
-	segments  uint32
-	plainSize int64
-}
-
-// partsRow is the parts of an object, in order, so that a range finds its part.
-type partsRow struct {
-	list []part
-}
-
-func (r *partsRow) Fields(c *wire.Codec) {
-	var packed []byte
-	for _, p := range r.list {
-		packed = binary.AppendUvarint(packed, uint64(p.number))
-		packed = binary.AppendUvarint(packed, uint64(p.segments))
-		packed = binary.AppendUvarint(packed, uint64(p.plainSize))
-	}
-	c.Bytes(1, &packed, metainfo.MaxParts*maxPartSize)
-	if c.Decoding() && !r.unpack(packed) {
-		c.Fail()
-	}
-}
-
-func (r *partsRow) unpack(packed []byte) bool {
-	for len(packed) > 0 {
-		var values [3]uint64
-		for i := range values {
-			v, n := binary.Uvarint(packed)
-			if n <= 0 || v > 1<<62 || i < 2 && v > 1<<32-1 {
-				return false
-			}
-			values[i], packed = v, packed[n:]
-		}
-		r.list = append(r.list, part{uint32(values[0]), uint32(values[1]), int64(values[2])})
-	}
-	return len(r.list) <= metainfo.MaxParts
-}
-
-// refRow names an object.
+// refRow names an object or a version of one.
 type refRow struct{ ObjectRef }
 
 func (r *refRow) Fields(c *wire.Codec) {
 	c.Fixed(1, r.Project[:])
 	c.String(2, &r.Bucket, maxNameSize)
 	c.Bytes(3, &r.Key, metainfo.MaxKeySize)
-}
-
-// uploadRow is an upload that has stored segments.
-type uploadRow struct {
-	ref      refRow
-	created  time.Time
-	activity time.Time
-	expires  time.Time
-}
-
-func (r *uploadRow) Fields(c *wire.Codec) {
-	c.Message(1, &r.ref)
-	c.Time(2, &r.created)
-	c.Time(3, &r.activity)
-	c.Time(4, &r.expires)
+	c.Uint(4, &r.Version)
 }
 
 type nodeRow struct{ Node }
@@ -223,6 +211,27 @@ func (r *nodeRow) Fields(c *wire.Codec) {
 	c.Time(8, &r.Joined)
 	c.Time(9, &r.LastContact)
 	c.Bool(10, &r.Leaving)
+	c.Bool(11, &r.Exiting)
+	c.Bool(12, &r.Invited)
+	codeTexts(c, 13, &r.Tags, maxNodeTexts)
+	codeTexts(c, 14, &r.Accepted, maxNodeTexts)
+	codeTexts(c, 15, &r.Faults, maxNodeTexts)
+}
+
+// codeTexts codes a list of short texts.
+func codeTexts(c *wire.Codec, num int, list *[]string, limit int) {
+	raw := make([][]byte, len(*list))
+	for i, text := range *list {
+		raw[i] = []byte(text)
+	}
+	wire.RepeatedBytes(c, num, &raw, limit, maxAddressSize)
+	if !c.Decoding() {
+		return
+	}
+	*list = nil
+	for _, text := range raw {
+		*list = append(*list, string(text))
+	}
 }
 
 type tokenRow struct {
@@ -257,13 +266,16 @@ func (r *tokenRow) Fields(c *wire.Codec) {
 type (
 	idRow      struct{ id metainfo.ProjectID }
 	hashRow    struct{ hash hash }
-	timeRow    struct{ at time.Time }
+	timeRow    struct{ at, until time.Time } // until: after it the row says nothing any more; zero: for good
 	counterRow struct{ n uint64 }
 	emptyRow   struct{}
 )
 
 func (r *idRow) Fields(c *wire.Codec)      { c.Fixed(1, r.id[:]) }
 func (r *hashRow) Fields(c *wire.Codec)    { c.Fixed(1, r.hash[:]) }
-func (r *timeRow) Fields(c *wire.Codec)    { c.Time(1, &r.at) }
 func (r *counterRow) Fields(c *wire.Codec) { c.Uint(1, &r.n) }
-func (r *emptyRow) Fields(*wire.Codec)     {}
+func (r *timeRow) Fields(c *wire.Codec) {
+	c.Time(1, &r.at)
+	c.Time(2, &r.until)
+}
+func (r *emptyRow) Fields(*wire.Codec) {}

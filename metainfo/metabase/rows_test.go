@@ -31,6 +31,7 @@ func fullSegment(count int) metainfo.Segment {
 		Redundancy: ecenc.Redundancy{
 			Code: 1, Required: 29, Repair: 35, Optimal: 80, Total: 110, ShareSize: ecenc.MaxShareSize,
 		},
+		Placement: 300,
 	}
 	for i := range count {
 		s.Pieces = append(s.Pieces, metainfo.Piece{Number: i + i/3, Alias: metainfo.NodeAlias(1<<21 - 1 - i*7)})
@@ -58,21 +59,44 @@ func sampleRows() map[string]wire.Message {
 	remote := newSegmentRow(&s)
 	inline := newSegmentRow(&metainfo.Segment{Created: at, PlainSize: 3, EncryptedSize: 19, Inline: []byte("abc")})
 	project := metainfo.ProjectID{1}
+	ref := ObjectRef{Project: project, Bucket: "bucket", Key: []byte("key"), Version: 5}
 	return map[string]wire.Message{
-		"project": &projectRow{metainfo.Project{Name: "name", Salt: [32]byte{2}, Created: at}},
+		"project": &projectRow{metainfo.Project{Name: "name", Salt: [32]byte{2}, Created: at, Limits: metainfo.Limits{Storage: 1, Rate: 2}}},
 		"key":     &keyRow{metainfo.APIKeyRecord{Secret: ecenc.Key{3}, Project: project, Name: "k", Created: at, Revoked: true}},
-		"bucket":  &bucketRow{metainfo.Bucket{Created: at, PlainNames: true}},
-		"object":  &objectRow{metainfo.Object{Stream: metainfo.StreamID{4}, Created: at, Expires: at, Segments: 2, PlainSize: 5, EncryptedSize: 6, WrappedKey: []byte("w"), Metadata: []byte("m")}},
-		"remote":  &remote,
-		"inline":  &inline,
-		"parts":   &partsRow{[]part{{1, 2, 3}, {10_000, 1, 1 << 40}}},
-		"ref":     &refRow{ObjectRef{project, "bucket", []byte("key")}},
-		"upload":  &uploadRow{refRow{ObjectRef{project, "bucket", []byte("key")}}, at, at, at},
+		"bucket": &bucketRow{metainfo.Bucket{
+			Created: at, PlainNames: true, Versioning: metainfo.VersioningEnabled, Lock: true, TTL: time.Hour, Placement: 3,
+			Retention: metainfo.DefaultRetention{Mode: metainfo.Compliance, Days: 7},
+		}},
+		"object": &objectRow{Object: metainfo.Object{Stream: metainfo.StreamID{4}, Created: at, Expires: at, Segments: 2, PlainSize: 5, EncryptedSize: 6, WrappedKey: []byte("w"), Metadata: []byte("m")}},
+		"version": &objectRow{
+			Object: metainfo.Object{
+				Stream: metainfo.StreamID{4}, Created: at, Parts: 3, Null: true, Marker: true, LegalHold: true,
+				Retention: metainfo.Retention{Mode: metainfo.Governance, Until: at},
+			},
+			nullBelow: 9, moved: at,
+		},
+		"remote": &remote,
+		"inline": &inline,
+		"part":   &partRow{metainfo.StreamID{5}, at, 2, 3, 4, []byte("m")},
+		"index":  &partIndexRow{[]partPlace{{1, 0}, {10_000, 1 << 40}}},
+		"ref":    &refRow{ref},
+		"upload": &uploadRow{ref: refRow{ref}, created: at, activity: at, expires: at},
+		"in parts": &uploadRow{
+			ref: refRow{ref}, created: at, activity: at, kind: uploadInParts, wrappedKey: []byte("w"), metadata: []byte("m"),
+			retention: metainfo.Retention{Mode: metainfo.Governance, Until: at}, hold: true,
+		},
+		"attempt":  &uploadRow{ref: refRow{ref}, created: at, activity: at, kind: partAttempt, parent: metainfo.StreamID{6}, part: 7},
+		"document": &documentRow{at, []byte("text")},
+		"rules":    &lifecycleRow{metainfo.Lifecycle{Rules: []metainfo.LifecycleRule{{ID: "a", Prefix: []byte("p/"), ExpireDays: 3}}}},
+		"deletion": &deletionRow{
+			Deletion: metainfo.Deletion{Bucket: "bucket", Prefix: []byte("p/"), Created: at, Objects: 1, Bytes: 2, Kept: 3, Reason: 261},
+			project:  project, all: true, bypass: true, drop: true, done: at, at: deletionCursor{[]byte("k"), 4},
+		},
 		"node":    &nodeRow{Node{Alias: 7, Address: "host:1", Domain: "attic", Version: "v1", Capacity: 1, Used: 2, Free: 3, Joined: at, LastContact: at, Leaving: true}},
 		"token":   &tokenRow{JoinToken{Created: at, Expires: at, UsesLeft: 3, Note: "n", Admitted: []netx.NodeID{{1}, {2}}}},
 		"id":      &idRow{project},
 		"hash":    &hashRow{hash{9}},
-		"time":    &timeRow{at},
+		"time":    &timeRow{at: at},
 		"counter": &counterRow{300},
 		"empty":   &emptyRow{},
 	}
@@ -109,12 +133,19 @@ func TestKeysGolden(t *testing.T) {
 		x.keys().Key(nil, hash{5}),
 		x.keyNames().Key(nil, name),
 		x.buckets().Key(nil, name),
-		x.objects().Key(nil, objectKey{ObjectRef{project, "bucket", []byte("key\x00/")}, 1}),
+		x.objects().Key(nil, objectKey{ObjectRef{Project: project, Bucket: "bucket", Key: []byte("key\x00/")}, 1}),
 		x.segments().Key(nil, segmentKey{stream, metainfo.Position{Part: 1, Index: 2}}),
-		x.parts().Key(nil, stream),
+		x.parts().Key(nil, partKey{stream, 7}),
+		x.partIndex().Key(nil, stream),
+		x.pending().Key(nil, pendingKey{ObjectRef{Project: project, Bucket: "bucket", Key: []byte("key")}, stream}),
+		x.ended().Key(nil, endedKey{8, stream}),
+		x.copies().Key(nil, timedKey{6, stream}),
+		x.documents().Key(nil, documentKey{project, "bucket", "tags"}),
+		x.lifecycles().Key(nil, name),
+		x.deletions().Key(nil, metainfo.DeletionID{9}),
 		x.uploads().Key(nil, stream),
 		x.dead().Key(nil, stream),
-		x.expiries().Key(nil, expiryKey{6, stream}),
+		x.expiries().Key(nil, timedKey{6, stream}),
 		x.nodes().Key(nil, netx.NodeID{7}),
 		x.aliases().Key(nil, 8),
 		x.tokens().Key(nil, hash{9}),
@@ -175,20 +206,47 @@ func TestCheckFinds(t *testing.T) {
 		},
 		"size": func(tx kv.Tx, ref ObjectRef, o *objectRow) error {
 			o.PlainSize++
-			return tables{}.objects().Put(tx, objectKey{ref, 1}, o)
+			return tables{}.objects().Put(tx, objectKey{ref, o.Version}, o)
 		},
 		"expiry lost": func(tx kv.Tx, _ ObjectRef, o *objectRow) error { return deleteExpiry(tx, o) },
 		"expiry of nothing": func(tx kv.Tx, ref ObjectRef, _ *objectRow) error {
-			return tables{}.expiries().Put(tx, expiryKey{1, stream}, &refRow{ref})
+			return tables{}.expiries().Put(tx, timedKey{1, stream}, &refRow{ref})
 		},
 		"two owners": func(tx kv.Tx, _ ObjectRef, o *objectRow) error {
 			return tables{}.uploads().Put(tx, o.Stream, &uploadRow{})
 		},
-		"parts": func(tx kv.Tx, _ ObjectRef, o *objectRow) error {
-			return tables{}.parts().Put(tx, o.Stream, &partsRow{[]part{{1, 1, 1}}})
+		"part of a plain object": func(tx kv.Tx, _ ObjectRef, o *objectRow) error {
+			return tables{}.parts().Put(tx, partKey{o.Stream, 1}, &partRow{stream: stream})
 		},
-		"parts of nothing": func(tx kv.Tx, _ ObjectRef, _ *objectRow) error {
-			return tables{}.parts().Put(tx, stream, &partsRow{[]part{{1, 1, 1}}})
+		"part of nothing": func(tx kv.Tx, _ ObjectRef, _ *objectRow) error {
+			return tables{}.parts().Put(tx, partKey{stream, 1}, &partRow{stream: metainfo.StreamID{2}})
+		},
+		"parts lost": func(tx kv.Tx, ref ObjectRef, o *objectRow) error {
+			o.Parts = 2
+			return tables{}.objects().Put(tx, objectKey{ref, o.Version}, o)
+		},
+		"index of nothing": func(tx kv.Tx, _ ObjectRef, _ *objectRow) error {
+			return tables{}.partIndex().Put(tx, stream, &partIndexRow{})
+		},
+		"upload not listed": func(tx kv.Tx, _ ObjectRef, _ *objectRow) error {
+			return tables{}.uploads().Put(tx, stream, &uploadRow{kind: uploadInParts})
+		},
+		"listed is no upload": func(tx kv.Tx, ref ObjectRef, _ *objectRow) error {
+			return tables{}.pending().Put(tx, pendingKey{ref, stream}, &emptyRow{})
+		},
+		"two null versions": func(tx kv.Tx, ref ObjectRef, o *objectRow) error {
+			marker := objectRow{Object: metainfo.Object{Marker: true, Null: true}}
+			return tables{}.objects().Put(tx, objectKey{ref, o.Version + 1}, &marker)
+		},
+		"null version forgotten": func(tx kv.Tx, ref ObjectRef, o *objectRow) error {
+			marker := objectRow{Object: metainfo.Object{Marker: true}}
+			return tables{}.objects().Put(tx, objectKey{ref, o.Version + 1}, &marker)
+		},
+		"document of nothing": func(tx kv.Tx, ref ObjectRef, _ *objectRow) error {
+			return tables{}.documents().Put(tx, documentKey{ref.Project, "none", "tags"}, &documentRow{data: []byte("x")})
+		},
+		"rules of nothing": func(tx kv.Tx, ref ObjectRef, _ *objectRow) error {
+			return tables{}.lifecycles().Put(tx, nameKey{ref.Project, "none"}, &lifecycleRow{})
 		},
 		"alias": func(tx kv.Tx, _ ObjectRef, _ *objectRow) error {
 			return tables{}.nodes().Put(tx, netx.NodeID{5}, &nodeRow{Node{Alias: 3}})
@@ -213,7 +271,7 @@ func TestCheckFinds(t *testing.T) {
 			if _, err := db.CreateBucket(t.Context(), p.ID, metainfo.Bucket{Name: "bucket"}); err != nil {
 				t.Fatal(err)
 			}
-			up := Upload{ObjectRef: ObjectRef{p.ID, "bucket", []byte("k")}, Stream: metainfo.NewStreamID(), Expires: now().Add(time.Hour)}
+			up := Upload{ObjectRef: ObjectRef{Project: p.ID, Bucket: "bucket", Key: []byte("k")}, Stream: metainfo.NewStreamID(), Expires: now().Add(time.Hour)}
 			last := metainfo.Segment{PlainSize: 3, Inline: []byte("abc")}
 			if _, err := db.CommitObject(t.Context(), CommitObject{Upload: up, Last: &last, Segments: 1}); err != nil {
 				t.Fatal(err)
@@ -222,11 +280,11 @@ func TestCheckFinds(t *testing.T) {
 				t.Fatalf("before: %v", err)
 			}
 			err = db.store.Update(t.Context(), func(tx kv.Tx) error {
-				_, row, _, err := latest(tx, up.ObjectRef)
+				row, err := find(tx, &up.ObjectRef, now())
 				if err != nil {
 					return err
 				}
-				return damage(tx, up.ObjectRef, &row)
+				return damage(tx, up.ObjectRef, row)
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -272,12 +330,32 @@ func FuzzRows(f *testing.F) {
 	})
 }
 
-func FuzzObjectKey(f *testing.F) {
-	f.Add(appendObjectKey(nil, objectKey{ObjectRef{metainfo.ProjectID{1}, "bucket", []byte("k\x00y")}, 3}))
-	f.Add([]byte{})
+// FuzzKeys reads stored keys of every table: what is read is what was written.
+func FuzzKeys(f *testing.F) {
+	x, stream := tables{}, metainfo.StreamID{3}
+	ref := ObjectRef{Project: metainfo.ProjectID{1}, Bucket: "bucket", Key: []byte("k\x00y")}
+	for _, key := range [][]byte{
+		x.objects().Key(nil, objectKey{ref, 3}), x.segments().Key(nil, segmentKey{stream, metainfo.Position{Part: 1}}),
+		x.parts().Key(nil, partKey{stream, 7}), x.pending().Key(nil, pendingKey{ref, stream}),
+		x.ended().Key(nil, endedKey{8, stream}), x.copies().Key(nil, timedKey{6, stream}),
+		x.documents().Key(nil, documentKey{ref.Project, "bucket", "tags"}), {},
+	} {
+		f.Add(key)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if k, ok := parseObjectKey(b); ok && !bytes.Equal(appendObjectKey(nil, k), b) {
-			t.Fatalf("%x was read as %+v", b, k)
-		}
+		again(t, x.objects(), b)
+		again(t, x.segments(), b)
+		again(t, x.parts(), b)
+		again(t, x.pending(), b)
+		again(t, x.ended(), b)
+		again(t, x.copies(), b)
+		again(t, x.documents(), b)
 	})
+}
+
+func again[K, V any, P kv.Row[V]](t *testing.T, table kv.Table[K, V, P], b []byte) {
+	t.Helper()
+	if k, err := table.ParseKey(b); err == nil && !bytes.Equal(table.Key(nil, k), b) {
+		t.Errorf("%x was read as %+v", b, k)
+	}
 }

@@ -1,6 +1,10 @@
 package metabase
 
 import (
+	"bytes"
+	"encoding/binary"
+	"time"
+
 	"storj/metainfo"
 	"storj/metainfo/kv"
 	"storj/netx"
@@ -11,6 +15,9 @@ type ObjectRef struct {
 	Project metainfo.ProjectID
 	Bucket  string
 	Key     []byte // encrypted
+	// Version is LatestVersion, NullVersion or a version, as of metainfo.ObjectRequest. Where an object is made, and in
+	// rows, it is not looked at.
+	Version uint64
 }
 
 type (
@@ -27,9 +34,27 @@ type (
 		stream   metainfo.StreamID
 		position metainfo.Position
 	}
-	expiryKey struct {
+	// timedKey is a stream at an instant, in Unix nanoseconds.
+	timedKey struct {
 		nanos  uint64
 		stream metainfo.StreamID
+	}
+	partKey struct {
+		stream metainfo.StreamID // of the object or the upload
+		number uint32
+	}
+	pendingKey struct {
+		ref    ObjectRef
+		stream metainfo.StreamID
+	}
+	endedKey struct {
+		period uint32 // of the end, as of periodOf
+		stream metainfo.StreamID
+	}
+	documentKey struct {
+		project metainfo.ProjectID
+		bucket  string
+		name    string
 	}
 	streamKey = metainfo.StreamID
 )
@@ -88,31 +113,92 @@ func (tables) segments() kv.Table[segmentKey, segmentRow, *segmentRow] {
 	})
 }
 
-func (tables) parts() kv.Table[streamKey, partsRow, *partsRow] {
-	return kv.NewTable[streamKey, partsRow]("m", streamCodec())
-}
-
-func (tables) uploads() kv.Table[streamKey, uploadRow, *uploadRow] {
-	return kv.NewTable[streamKey, uploadRow]("u", streamCodec())
-}
-
-func (tables) dead() kv.Table[streamKey, emptyRow, *emptyRow] {
-	return kv.NewTable[streamKey, emptyRow]("d", streamCodec())
-}
-
-func (tables) expiries() kv.Table[expiryKey, refRow, *refRow] {
-	return kv.NewTable[expiryKey, refRow]("x", kv.KeyCodec[expiryKey]{
-		Append: func(dst []byte, k expiryKey) []byte {
-			return append(kv.AppendUint64(dst, k.nanos), k.stream[:]...)
+func (tables) parts() kv.Table[partKey, partRow, *partRow] {
+	return kv.NewTable[partKey, partRow]("m", kv.KeyCodec[partKey]{
+		Append: func(dst []byte, k partKey) []byte { return kv.AppendUint32(append(dst, k.stream[:]...), k.number) },
+		Parse: func(b []byte) (k partKey, ok bool) {
+			if b, ok = kv.CutFixed(b, k.stream[:]); !ok {
+				return k, false
+			}
+			k.number, ok = parseUint32(b)
+			return k, ok
 		},
-		Parse: func(b []byte) (k expiryKey, ok bool) {
-			if k.nanos, b, ok = kv.CutUint64(b); !ok {
+	})
+}
+
+func (tables) partIndex() kv.Table[streamKey, partIndexRow, *partIndexRow] {
+	return kv.NewTable[streamKey, partIndexRow]("i", streamCodec())
+}
+
+func (tables) pending() kv.Table[pendingKey, emptyRow, *emptyRow] {
+	return kv.NewTable[pendingKey, emptyRow]("U", kv.KeyCodec[pendingKey]{
+		Append: func(dst []byte, k pendingKey) []byte {
+			dst = appendBucketPrefix(dst, k.ref.Project, k.ref.Bucket)
+			return append(kv.AppendText(dst, k.ref.Key), k.stream[:]...)
+		},
+		Parse: func(b []byte) (k pendingKey, ok bool) {
+			if k.ref, b, ok = cutRef(b); !ok {
 				return k, false
 			}
 			b, ok = kv.CutFixed(b, k.stream[:])
 			return k, ok && len(b) == 0
 		},
 	})
+}
+
+func (tables) ended() kv.Table[endedKey, emptyRow, *emptyRow] {
+	return kv.NewTable[endedKey, emptyRow]("e", kv.KeyCodec[endedKey]{
+		Append: func(dst []byte, k endedKey) []byte { return append(kv.AppendUint32(dst, k.period), k.stream[:]...) },
+		Parse: func(b []byte) (k endedKey, ok bool) {
+			if len(b) != 4+len(k.stream) {
+				return k, false
+			}
+			k.period, _ = parseUint32(b[:4])
+			copy(k.stream[:], b[4:])
+			return k, true
+		},
+	})
+}
+
+func (tables) copies() kv.Table[timedKey, emptyRow, *emptyRow] {
+	return kv.NewTable[timedKey, emptyRow]("y", timedCodec())
+}
+
+func (tables) documents() kv.Table[documentKey, documentRow, *documentRow] {
+	return kv.NewTable[documentKey, documentRow]("B", kv.KeyCodec[documentKey]{
+		Append: func(dst []byte, k documentKey) []byte {
+			return kv.AppendText(appendBucketPrefix(dst, k.project, k.bucket), k.name)
+		},
+		Parse: func(b []byte) (k documentKey, ok bool) {
+			ref, rest, ok := cutRef(b) // of the same form
+			return documentKey{ref.Project, ref.Bucket, string(ref.Key)}, ok && len(rest) == 0
+		},
+	})
+}
+
+func (tables) lifecycles() kv.Table[nameKey, lifecycleRow, *lifecycleRow] {
+	return kv.NewTable[nameKey, lifecycleRow]("l", nameCodec())
+}
+
+func (tables) deletions() kv.Table[metainfo.DeletionID, deletionRow, *deletionRow] {
+	return kv.NewTable[metainfo.DeletionID, deletionRow]("j", kv.KeyCodec[metainfo.DeletionID]{
+		Append: func(dst []byte, k metainfo.DeletionID) []byte { return append(dst, k[:]...) },
+		Parse: func(b []byte) (k metainfo.DeletionID, ok bool) {
+			return k, copy(k[:], b) == len(k) && len(b) == len(k)
+		},
+	})
+}
+
+func (tables) uploads() kv.Table[streamKey, uploadRow, *uploadRow] {
+	return kv.NewTable[streamKey, uploadRow]("u", streamCodec())
+}
+
+func (tables) dead() kv.Table[streamKey, timeRow, *timeRow] {
+	return kv.NewTable[streamKey, timeRow]("d", streamCodec())
+}
+
+func (tables) expiries() kv.Table[timedKey, refRow, *refRow] {
+	return kv.NewTable[timedKey, refRow]("x", timedCodec())
 }
 
 func (tables) nodes() kv.Table[netx.NodeID, nodeRow, *nodeRow] {
@@ -128,10 +214,8 @@ func (tables) aliases() kv.Table[metainfo.NodeAlias, hashRow, *hashRow] {
 	return kv.NewTable[metainfo.NodeAlias, hashRow]("a", kv.KeyCodec[metainfo.NodeAlias]{
 		Append: func(dst []byte, k metainfo.NodeAlias) []byte { return kv.AppendUint32(dst, uint32(k)) },
 		Parse: func(b []byte) (metainfo.NodeAlias, bool) {
-			if len(b) != 4 {
-				return 0, false
-			}
-			return metainfo.NodeAlias(uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])), true
+			v, ok := parseUint32(b)
+			return metainfo.NodeAlias(v), ok
 		},
 	})
 }
@@ -165,6 +249,31 @@ func streamCodec() kv.KeyCodec[streamKey] {
 	}
 }
 
+func timedCodec() kv.KeyCodec[timedKey] {
+	return kv.KeyCodec[timedKey]{
+		Append: func(dst []byte, k timedKey) []byte {
+			return append(kv.AppendUint64(dst, k.nanos), k.stream[:]...)
+		},
+		Parse: func(b []byte) (k timedKey, ok bool) {
+			if k.nanos, b, ok = kv.CutUint64(b); !ok {
+				return k, false
+			}
+			b, ok = kv.CutFixed(b, k.stream[:])
+			return k, ok && len(b) == 0
+		},
+	}
+}
+
+// nanosOf is an instant as it stands in a timedKey.
+func nanosOf(at time.Time) uint64 { return uint64(max(at.UnixNano(), 0)) }
+
+func parseUint32(b []byte) (uint32, bool) {
+	if len(b) != 4 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(b), true
+}
+
 func nameCodec() kv.KeyCodec[nameKey] {
 	return kv.KeyCodec[nameKey]{
 		Append: func(dst []byte, k nameKey) []byte { return kv.AppendText(append(dst, k.project[:]...), k.name) },
@@ -190,20 +299,25 @@ func appendObjectKey(dst []byte, k objectKey) []byte {
 }
 
 func parseObjectKey(b []byte) (k objectKey, ok bool) {
-	if b, ok = kv.CutFixed(b, k.ref.Project[:]); !ok {
-		return k, false
-	}
-	bucket, b, ok := kv.CutText(b)
-	if !ok {
-		return k, false
-	}
-	key, b, ok := kv.CutText(b)
-	if !ok {
+	if k.ref, b, ok = cutRef(b); !ok {
 		return k, false
 	}
 	inverted, b, ok := kv.CutUint64(b)
-	k.ref.Bucket = string(bucket)
-	k.ref.Key = append([]byte(nil), key...) // the stored key dies with the transaction
 	k.version = ^inverted
 	return k, ok && len(b) == 0
+}
+
+// cutRef takes the names of an object off the front of a key. They are copies: the stored key dies with the transaction.
+func cutRef(b []byte) (ref ObjectRef, rest []byte, ok bool) {
+	if b, ok = kv.CutFixed(b, ref.Project[:]); !ok {
+		return ref, nil, false
+	}
+	bucket, b, ok := kv.CutText(b)
+	if !ok {
+		return ref, nil, false
+	}
+	key, b, ok := kv.CutText(b)
+	ref.Bucket = string(bucket)
+	ref.Key = bytes.Clone(key)
+	return ref, b, ok
 }

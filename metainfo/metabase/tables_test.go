@@ -25,7 +25,7 @@ func rowsDB(t *testing.T, rows map[objectRowKey]objectRow) (*DB, metainfo.Projec
 	}
 	err = db.store.Update(t.Context(), func(tx kv.Tx) error {
 		for k, row := range rows {
-			ref := ObjectRef{p.ID, "bucket", []byte(k.key)}
+			ref := ObjectRef{Project: p.ID, Bucket: "bucket", Key: []byte(k.key)}
 			if err := (tables{}).objects().Put(tx, objectKey{ref, k.version}, &row); err != nil {
 				return err
 			}
@@ -47,13 +47,13 @@ type objectRowKey struct {
 func TestVersionsInOrder(t *testing.T) {
 	t.Parallel()
 	rows := map[objectRowKey]objectRow{}
-	for version := range uint64(300) {
-		rows[objectRowKey{"a", version}] = objectRow{metainfo.Object{PlainSize: int64(version)}}
+	for version := uint64(1); version < 300; version++ {
+		rows[objectRowKey{"a", version}] = objectRow{Object: metainfo.Object{PlainSize: int64(version)}}
 	}
-	rows[objectRowKey{"a\x00", 7}] = objectRow{metainfo.Object{PlainSize: 7}}
-	rows[objectRowKey{"b", 1}] = objectRow{metainfo.Object{PlainSize: 1}}
+	rows[objectRowKey{"a\x00", 7}] = objectRow{Object: metainfo.Object{PlainSize: 7}}
+	rows[objectRowKey{"b", 1}] = objectRow{Object: metainfo.Object{PlainSize: 1}}
 	db, project := rowsDB(t, rows)
-	o, err := db.Object(t.Context(), ObjectRef{project, "bucket", []byte("a")})
+	o, err := db.Object(t.Context(), ObjectRef{Project: project, Bucket: "bucket", Key: []byte("a")})
 	if err != nil || o.Version != 299 || o.PlainSize != 299 {
 		t.Errorf("object: %+v, %v", o, err)
 	}
@@ -82,7 +82,7 @@ func TestTotalsPages(t *testing.T) {
 	rows := map[objectRowKey]objectRow{}
 	const objects = 2*totalsPage + 5
 	for i := range objects {
-		rows[objectRowKey{fmt.Sprint(i), 1}] = objectRow{metainfo.Object{Segments: 2, PlainSize: 3, EncryptedSize: 5}}
+		rows[objectRowKey{fmt.Sprint(i), 1}] = objectRow{Object: metainfo.Object{Segments: 2, PlainSize: 3, EncryptedSize: 5}}
 	}
 	db, project := rowsDB(t, rows)
 	got, err := db.BucketTotals(t.Context())

@@ -16,12 +16,17 @@ type Upload struct {
 	Stream  metainfo.StreamID
 	Created time.Time
 	Expires time.Time // of the object; zero: never
+
+	// Of an attempt at a part; else zero. Stream is then the attempt's own, Created and Expires are the upload's.
+	Part   uint32            // its number, 1 to metainfo.MaxParts
+	Parent metainfo.StreamID // the upload in parts
 }
 
 // CommitSegment stores a segment of an upload that goes on, and that the upload exists. It may be repeated; the last
-// one stands. Created and Expires of the segment are set where zero.
+// one stands. Its position is in the upload's part, 0 for one that is not an attempt at a part. Created and Expires of the
+// segment are set where zero.
 //
-// Errors: metainfo.ErrObjectKey, metainfo.ErrSegment, metainfo.ErrUpload when the upload has ended.
+// Errors: metainfo.ErrObjectKey, metainfo.ErrPart, metainfo.ErrSegment, metainfo.ErrUpload when the upload has ended.
 func (db *DB) CommitSegment(ctx context.Context, up Upload, segment metainfo.Segment) error {
 	at := now()
 	row, err := up.newRow(&segment, at)
@@ -29,15 +34,20 @@ func (db *DB) CommitSegment(ctx context.Context, up Upload, segment metainfo.Seg
 		return err
 	}
 	return db.update(ctx, "commit segment", func(tx kv.Tx) error {
-		pending, found, err := getUpload(tx, up.Stream)
-		if err != nil {
+		if err := up.checkParent(tx); err != nil {
 			return err
 		}
-		if !found {
-			if err := checkFresh(tx, up.Stream); err != nil {
+		pending, found, err := getUpload(tx, up.Stream)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			if err := checkOpen(tx, up.Stream, at); err != nil {
 				return err
 			}
-			pending = uploadRow{ref: refRow{up.ObjectRef}, created: up.Created, expires: up.Expires}
+			pending = up.newUpload()
+		case pending.kind != up.kind():
+			return metainfo.ErrUpload
 		}
 		pending.activity = at
 		if err := (tables{}).uploads().Put(tx, up.Stream, &pending); err != nil {
@@ -47,12 +57,41 @@ func (db *DB) CommitSegment(ctx context.Context, up Upload, segment metainfo.Seg
 	})
 }
 
+func (up *Upload) kind() uploadKind {
+	if up.Part > 0 {
+		return partAttempt
+	}
+	return plainUpload
+}
+
+func (up *Upload) newUpload() uploadRow {
+	return uploadRow{
+		ref: refRow{up.ObjectRef}, created: up.Created, expires: up.Expires, kind: up.kind(), parent: up.Parent, part: up.Part,
+	}
+}
+
+// checkParent returns metainfo.ErrUpload for an attempt at a part whose upload has ended, metainfo.ErrPart for a number
+// out of bounds.
+func (up *Upload) checkParent(tx kv.Tx) error {
+	if up.Part == 0 {
+		return nil
+	}
+	if up.Part > metainfo.MaxParts {
+		return metainfo.ErrPart
+	}
+	parent, found, err := getUpload(tx, up.Parent)
+	if err == nil && (!found || parent.kind != uploadInParts || !sameObject(parent.ref.ObjectRef, up.ObjectRef)) {
+		err = metainfo.ErrUpload
+	}
+	return err
+}
+
 // newRow checks what must hold for every segment and makes its row.
 func (up *Upload) newRow(s *metainfo.Segment, at time.Time) (segmentRow, error) {
 	if err := checkRef(up.ObjectRef); err != nil {
 		return segmentRow{}, err
 	}
-	ok := s.Position.Part <= metainfo.MaxParts && s.Position.Index < metainfo.MaxSegments &&
+	ok := s.Position.Part == up.Part && s.Position.Index < metainfo.MaxSegments &&
 		s.PlainOffset >= 0 && s.PlainSize >= 0 && s.PlainSize <= metainfo.SegmentCipherSize &&
 		s.EncryptedSize >= 0 && s.EncryptedSize <= metainfo.SegmentCipherSize && len(s.Inline) <= metainfo.InlineSize
 	if s.IsInline() {
@@ -86,128 +125,34 @@ func getUpload(tx kv.Tx, stream metainfo.StreamID) (row uploadRow, found bool, e
 	return row, err == nil, err
 }
 
-// checkFresh returns metainfo.ErrUpload if the stream has segment rows: without a pending row they belong to an
-// object, or are dead.
-func checkFresh(tx kv.Tx, stream metainfo.StreamID) error {
-	c := tx.Cursor(tables{}.segments().Prefix(stream[:]))
-	defer c.Close()
-	if c.Next() {
-		return metainfo.ErrUpload
-	}
-	return c.Err()
-}
-
-// CommitObject ends an upload.
-type CommitObject struct {
-	Upload
-	Last       *metainfo.Segment // last segment, if not yet committed
-	Segments   uint32            // how many in all
-	WrappedKey []byte
-	Metadata   []byte
-	IfAbsent   bool // metainfo.ErrObjectExists if there is an object of this key
-}
-
-// CommitObject makes an upload an object in one transaction, replacing an older one of the same key. An inline object
-// is an upload of a fresh stream with its only segment as Last. Repeating a commit that succeeded succeeds.
+// gather stores the last segment of a stream, checks that the stream is whole, and ends its pending row.
 //
-// Errors: metainfo.ErrObjectKey, metainfo.ErrMetadataTooLarge, metainfo.ErrSegment, metainfo.ErrBucketNotFound,
-// metainfo.ErrObjectExists, metainfo.ErrSegmentMissing, metainfo.ErrUpload when the upload ended otherwise.
-func (db *DB) CommitObject(ctx context.Context, c CommitObject) (object metainfo.Object, err error) {
-	if len(c.Metadata) > metainfo.MaxMetadataSize || len(c.WrappedKey) > metainfo.MaxWrappedKeySize {
-		return object, metainfo.ErrMetadataTooLarge
-	}
-	if err := checkRef(c.ObjectRef); err != nil {
-		return object, err
-	}
-	at := now()
-	var last *segmentRow
-	if c.Last != nil {
-		row, err := c.newRow(c.Last, at)
-		if err != nil {
-			return object, err
-		}
-		last = &row
-	}
-	err = db.update(ctx, "commit object", func(tx kv.Tx) error {
-		row, err := c.commit(tx, last, at)
-		object = row.Object
-		return err
-	})
-	return object, err
-}
-
-func (c *CommitObject) commit(tx kv.Tx, last *segmentRow, at time.Time) (objectRow, error) {
-	if err := checkBucket(tx, c.Project, c.Bucket); err != nil {
-		return objectRow{}, err
-	}
-	_, old, found, err := latest(tx, c.ObjectRef)
-	switch {
-	case err != nil:
-		return objectRow{}, err
-	case found && old.Stream == c.Stream: // the answer to an earlier call was lost
-		return old, nil
-	case found && c.IfAbsent && !old.expired(at):
-		return objectRow{}, metainfo.ErrObjectExists
-	}
-	sum, err := c.gather(tx, last)
-	if err != nil {
-		return objectRow{}, err
-	}
-	row := objectRow{metainfo.Object{
-		Stream: c.Stream, Created: at, Expires: c.Expires, Segments: c.Segments,
-		PlainSize: sum.plainSize, EncryptedSize: sum.encryptedSize,
-		WrappedKey: c.WrappedKey, Metadata: c.Metadata,
-	}}
-	if !found {
-		return row, putObject(tx, c.ObjectRef, &row, nil)
-	}
-	return row, putObject(tx, c.ObjectRef, &row, &old)
-}
-
-// gather stores the last segment, checks that the stream is whole, and ends the pending row.
-func (c *CommitObject) gather(tx kv.Tx, last *segmentRow) (sum streamSum, err error) {
-	pending, err := tables{}.uploads().Has(tx, c.Stream)
-	if err != nil {
-		return sum, err
-	}
-	if !pending {
-		if err := checkFresh(tx, c.Stream); err != nil {
-			return sum, err
-		}
-	}
+// Errors: metainfo.ErrUpload, metainfo.ErrSegmentMissing.
+func (up *Upload) gather(tx kv.Tx, pending bool, last *segmentRow, segments uint32) (sum streamSum, err error) {
 	if last != nil {
-		if err := (tables{}).segments().Put(tx, segmentKey{c.Stream, c.Last.Position}, last); err != nil {
+		if err := (tables{}).segments().Put(tx, segmentKey{up.Stream, last.Position}, last); err != nil {
 			return sum, err
 		}
 	}
 	if !pending && last != nil { // the usual case: there is nothing to read back
-		err = sum.add(c.Last.Position, last)
+		err = sum.add(last.Position, last)
 	} else if pending {
-		err = sum.scan(tx, c.Stream)
+		err = sum.scan(tx, up.Stream)
 	}
-	if err == nil && sum.segments != c.Segments {
+	if err == nil && sum.segments != segments {
 		err = metainfo.ErrSegmentMissing
 	}
-	if err != nil {
-		return sum, err
+	if err == nil && pending {
+		err = tables{}.uploads().Delete(tx, up.Stream)
 	}
-	if pending {
-		if err := (tables{}).uploads().Delete(tx, c.Stream); err != nil {
-			return sum, err
-		}
-	}
-	if sum.numbered() {
-		return sum, tables{}.parts().Put(tx, c.Stream, &partsRow{sum.parts})
-	}
-	return sum, nil
+	return sum, err
 }
 
-// streamSum adds up the segments of a stream and checks that none is missing: positions of a part start at 0, plain
-// offsets are those of the sizes before.
+// streamSum adds up the segments of a stream and checks that none is missing: indexes start at 0, plain offsets are
+// those of the sizes before.
 type streamSum struct {
 	segments                 uint32
 	plainSize, encryptedSize int64
-	parts                    []part
 }
 
 func (s *streamSum) scan(tx kv.Tx, stream metainfo.StreamID) error {
@@ -218,54 +163,57 @@ func (s *streamSum) scan(tx kv.Tx, stream metainfo.StreamID) error {
 }
 
 func (s *streamSum) add(position metainfo.Position, row *segmentRow) error {
-	if n := len(s.parts); n == 0 || s.parts[n-1].number != position.Part {
-		s.parts = append(s.parts, part{number: position.Part})
-	}
-	p := &s.parts[len(s.parts)-1]
-	if position.Index != p.segments || row.PlainOffset != p.plainSize {
+	if position.Index != s.segments || row.PlainOffset != s.plainSize {
 		return metainfo.ErrSegmentMissing
 	}
-	p.segments++
-	p.plainSize += row.PlainSize
 	s.segments++
 	s.plainSize += row.PlainSize
 	s.encryptedSize += row.EncryptedSize
 	return nil
 }
 
-// numbered says whether the object has part numbers, and so a row of parts.
-func (s *streamSum) numbered() bool {
-	return len(s.parts) > 1 || len(s.parts) == 1 && s.parts[0].number != 0
-}
-
-// AbortObject ends an upload without an object; its segments are removed by SweepDead. It may be repeated, and does
-// nothing to an object.
+// AbortObject ends an upload, in parts or not, or an attempt at a part; what it has stored is removed by SweepDead. It
+// may be repeated, and does nothing to an object or to a part that was committed. What comes of the upload later is
+// refused.
 func (db *DB) AbortObject(ctx context.Context, stream metainfo.StreamID) error {
 	return db.update(ctx, "abort object", func(tx kv.Tx) error {
-		_, found, err := getUpload(tx, stream)
-		if err != nil || !found {
+		row, found, err := getUpload(tx, stream)
+		if err != nil {
 			return err
 		}
-		return killUpload(tx, stream)
+		if !found {
+			return end(tx, stream, now())
+		}
+		return killUpload(tx, stream, &row, now())
 	})
 }
 
 // killUpload turns a pending row into a dead one.
-func killUpload(tx kv.Tx, stream metainfo.StreamID) error {
+func killUpload(tx kv.Tx, stream metainfo.StreamID, row *uploadRow, at time.Time) error {
 	if err := (tables{}).uploads().Delete(tx, stream); err != nil {
 		return err
 	}
-	return tables{}.dead().Put(tx, stream, &emptyRow{})
+	if row.kind == uploadInParts {
+		if err := (tables{}).pending().Delete(tx, pendingKey{row.ref.ObjectRef, stream}); err != nil {
+			return err
+		}
+	}
+	return kill(tx, stream, at)
 }
 
-// PendingUpload is an upload that has stored segments.
+// kill leaves what a stream has to SweepDead, and refuses what comes of it later.
+func kill(tx kv.Tx, stream metainfo.StreamID, at time.Time) error {
+	return tables{}.dead().Put(tx, stream, &timeRow{at: at})
+}
+
+// PendingUpload is an upload that has stored segments, or is in parts, or an attempt at a part.
 type PendingUpload struct {
 	Upload
-	Activity time.Time // of the last CommitSegment
+	Activity time.Time // last sign of life
 }
 
 // PendingUploads returns up to limit uploads to a bucket with streams after the cursor, in order of stream, and
-// whether there are more. It reads past all uploads of others.
+// whether there are more. It reads past all uploads of others. ListUploads is for those in parts alone, in order of key.
 func (db *DB) PendingUploads(
 	ctx context.Context, project metainfo.ProjectID, bucket string, cursor metainfo.StreamID, limit int,
 ) (list []PendingUpload, more bool, err error) {
@@ -275,7 +223,8 @@ func (db *DB) PendingUploads(
 		r := table.All()
 		r.Start = table.Key(nil, cursor)
 		return table.Scan(tx, r, func(stream streamKey, row *uploadRow) (bool, error) {
-			if stream == cursor || row.ref.Project != project || row.ref.Bucket != bucket {
+			other := row.ref.Project != project || row.ref.Bucket != bucket
+			if stream == cursor || other || row.kind == copyInProgress {
 				return true, nil
 			}
 			if len(list) == limit {
@@ -283,7 +232,10 @@ func (db *DB) PendingUploads(
 				return false, nil
 			}
 			list = append(list, PendingUpload{
-				Upload:   Upload{row.ref.ObjectRef, stream, row.created, row.expires},
+				Upload: Upload{
+					ObjectRef: row.ref.ObjectRef, Stream: stream, Created: row.created, Expires: row.expires,
+					Part: row.part, Parent: row.parent,
+				},
 				Activity: row.activity,
 			})
 			return true, nil

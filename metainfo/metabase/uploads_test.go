@@ -25,13 +25,13 @@ func TestInlineObject(t *testing.T) {
 	got, err := w.Object(w.ctx, w.ref("k"))
 	if err != nil || !got.Created.Equal(o.Created) || got.Stream != c.Stream || got.Segments != 1 || got.PlainSize != 7 ||
 		got.EncryptedSize != 23 || string(got.Metadata) != "metadata" || string(got.WrappedKey) != "key" ||
-		string(got.Key) != "k" || got.Version != 1 {
+		string(got.Key) != "k" || got.Version != o.Version || !got.Null || got.Version < 1e15 {
 		t.Errorf("object: %+v, %v", got, err)
 	}
 	if again, err := w.CommitObject(w.ctx, c); err != nil || again.Stream != o.Stream || !again.Created.Equal(o.Created) {
 		t.Errorf("repeated commit: %+v, %v", again, err)
 	}
-	if next := w.put("k", "other"); next.Version != 2 || w.content("k") != "other" {
+	if next := w.put("k", "other"); next.Version <= o.Version || w.content("k") != "other" {
 		t.Errorf("replaced: %+v, %q", next, w.content("k"))
 	}
 	fresh := w.inline(w.upload("k"), "not wanted")
@@ -89,16 +89,9 @@ func TestUploads(t *testing.T) {
 		{"segment after abort", []step{{commit: a}, {abort: true}, {commit: b, want: metainfo.ErrUpload}}, "<none>"},
 		{"segment after commit", []step{{last: a, count: 1}, {commit: b, want: metainfo.ErrUpload}}, "aa"},
 		{"abort after commit", []step{{commit: a}, {last: b, count: 2}, {abort: true}}, "aabbb"},
-		{"parts", []step{
-			{commit: partSegment(7, 0, 0, "dd")}, {commit: partSegment(2, 1, 3, "c")}, {commit: partSegment(2, 0, 0, "bbb")}, {count: 3},
-		}, "bbbcdd"},
-		{"one part with a number", []step{{commit: partSegment(3, 0, 0, "dd")}, {count: 1}}, "dd"},
-		{"part without start", []step{
-			{commit: partSegment(1, 0, 0, "a")}, {commit: partSegment(2, 1, 3, "c")}, {count: 2, want: metainfo.ErrSegmentMissing},
-		}, "<none>"},
 		{"offset contradicts", []step{{commit: a}, {last: inlineSegment(1, 3, "b"), count: 2, want: metainfo.ErrSegmentMissing}}, "<none>"},
 		{"pieces not ascending", []step{{commit: &invalid, want: metainfo.ErrSegment}}, "<none>"},
-		{"part number over limit", []step{{commit: partSegment(metainfo.MaxParts+1, 0, 0, ""), want: metainfo.ErrSegment}}, "<none>"},
+		{"part number", []step{{commit: partSegment(1, 0, 0, ""), want: metainfo.ErrSegment}}, "<none>"},
 		{"inline too large", []step{{commit: inlineSegment(0, 0, strings.Repeat("x", 5000)), want: metainfo.ErrSegment}}, "<none>"},
 	}
 	for _, test := range tests {
@@ -219,9 +212,8 @@ func TestLargeObject(t *testing.T) {
 		t.Fatalf("copy: %+v, %v", copied, err)
 	}
 	for _, key := range []string{"large", "copy"} {
-		got, err := w.DeleteObjects(w.ctx, w.project, "bucket", [][]byte{[]byte(key)})
-		if err != nil || !got[0] {
-			t.Fatalf("delete: %v, %v", got, err)
+		if got := w.delete(w.ref(key)); !got.Found {
+			t.Fatalf("delete: %+v", got)
 		}
 	}
 	wantErr(t, "late segment", w.CommitSegment(w.ctx, up, *inlineSegment(0, 0, "ab")), metainfo.ErrUpload)
@@ -269,8 +261,8 @@ func TestExpiry(t *testing.T) {
 	}
 	_, err := w.Object(w.ctx, w.ref("gone"))
 	wantErr(t, "expired object", err, metainfo.ErrObjectNotFound)
-	if got, err := w.DeleteObjects(w.ctx, w.project, "bucket", [][]byte{[]byte("gone")}); err != nil || got[0] {
-		t.Errorf("delete of an expired object: %v, %v", got, err)
+	if got := w.delete(w.ref("gone")); got.Found || got.Version != 0 {
+		t.Errorf("delete of an expired object: %+v", got)
 	}
 	commit("gone", past)
 	if n, more, err := w.DeleteExpiredBatch(w.ctx, time.Now()); n != 1 || more || err != nil {
@@ -289,6 +281,7 @@ func TestExpiredBatches(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const objects = 1500
+	w.SetBatch(2000)
 	for i := range objects {
 		c := w.inline(w.upload(fmt.Sprint(i)), "x")
 		c.Expires = time.Now().Add(-time.Duration(i) * time.Second)
@@ -340,10 +333,7 @@ func TestCopyAndMove(t *testing.T) {
 			w := newWorld(t)
 			w.put("a", "aa")
 			w.put("b", "b")
-			up := w.upload("parts")
-			wantErr(t, "part 1", w.CommitSegment(w.ctx, up, *partSegment(1, 0, 0, "pp")), nil)
-			_, err := w.CommitObject(w.ctx, metabase.CommitObject{Upload: up, Last: partSegment(2, 0, 0, "q"), Segments: 2})
-			wantErr(t, "parts", err, nil)
+			w.putParts("parts", "pp", "q")
 			c := test.c
 			c.From, c.To, c.WrappedKey = w.ref(test.from), w.ref(test.to), []byte("new key")
 			if test.stream {
@@ -377,10 +367,10 @@ func TestCopyAndMove(t *testing.T) {
 func TestDeleteObjects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	var keys [][]byte
+	d := metabase.Delete{Project: w.project, Bucket: "bucket"}
 	for i := range metainfo.MaxDelete {
 		key := fmt.Sprint("key ", i)
-		keys = append(keys, []byte(key))
+		d.Items = append(d.Items, metainfo.DeleteItem{Key: []byte(key)})
 		if i%3 != 0 {
 			w.put(key, "x")
 		}
@@ -388,17 +378,19 @@ func TestDeleteObjects(t *testing.T) {
 	w.put("kept", "kept")
 	chunks(t, w, "key 1", []byte("abcd"), map[uint32][]int{1: {2, 1}, 4: {1}})
 	for _, present := range []bool{true, false} {
-		deleted, err := w.DeleteObjects(w.ctx, w.project, "bucket", keys)
+		deleted, err := w.Delete(w.ctx, d)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, d := range deleted {
-			if d != (present && i%3 != 0) {
-				t.Fatalf("key %d: deleted %v", i, d)
+		for i, item := range deleted {
+			want := present && i%3 != 0
+			if item.Found != want || item.Marker || item.Reason != 0 || (item.Version > 0) != want {
+				t.Fatalf("key %d: %+v", i, item)
 			}
 		}
 	}
-	_, err := w.DeleteObjects(w.ctx, w.project, "none", keys)
+	d.Bucket = "none"
+	_, err := w.Delete(w.ctx, d)
 	wantErr(t, "no bucket", err, metainfo.ErrBucketNotFound)
 	if got := w.content("kept"); got != "kept" {
 		t.Errorf("kept: %q", got)

@@ -7,9 +7,11 @@
 //
 // # Deadlines and repeats
 //
-// A call whose context has no deadline gets CallTimeout. Requests that read, and begin calls, which write nothing, are
-// sent again once when the pooled connection turns out to be dead; others are not, though their callers may: repeating a
-// commit, an abort or a deletion is harmless.
+// A call whose context has no deadline gets CallTimeout. Requests that read, begin calls, which write nothing, and those
+// that the satellite recognises or that do nothing the second time (commits, aborts, copies, moves, metadata, settings) are sent
+// again once when the pooled connection turns out to be dead. So are not those which would do it twice: making and
+// deleting buckets, deleting objects (somebody may have written a new one between), beginning an upload in parts,
+// starting a deletion.
 //
 // # Concurrency
 //

@@ -17,6 +17,9 @@ const (
 	revokeRequest = 2 * smallRequest
 	commitRequest = 128 * kib
 	largeRequest  = metainfo.MaxRequestSize
+	// documentRequest and rulesRequest bound those that carry settings of a bucket.
+	documentRequest = smallRequest + metainfo.MaxDocument
+	rulesRequest    = smallRequest + metainfo.MaxRules*(metainfo.MaxKeySize+512)
 )
 
 // Register has the server answer all methods of the Service with svc.
@@ -24,6 +27,8 @@ func Register(s *rpc.Server, svc metainfo.Service) {
 	registerBuckets(s, svc)
 	registerUploads(s, svc)
 	registerObjects(s, svc)
+	registerSettings(s, svc)
+	registerParts(s, svc)
 }
 
 func registerBuckets(s *rpc.Server, svc metainfo.Service) {
@@ -32,7 +37,7 @@ func registerBuckets(s *rpc.Server, svc metainfo.Service) {
 	serve(s, metainfo.MethodCreateBucket, smallRequest, svc.CreateBucket)
 	serve(s, metainfo.MethodGetBucket, smallRequest, svc.GetBucket)
 	serve(s, metainfo.MethodListBuckets, smallRequest, svc.ListBuckets)
-	serve(s, metainfo.MethodDeleteBucket, smallRequest, svc.DeleteBucket)
+	serve(s, metainfo.MethodDeleteBucket, smallRequest, quiet(svc.DeleteBucket))
 }
 
 func registerUploads(s *rpc.Server, svc metainfo.Service) {
@@ -52,6 +57,26 @@ func registerObjects(s *rpc.Server, svc metainfo.Service) {
 	serve(s, metainfo.MethodUpdateMetadata, smallRequest, quiet(svc.UpdateMetadata))
 	serve(s, metainfo.MethodDeleteObjects, largeRequest, svc.DeleteObjects)
 	serve(s, metainfo.MethodCopyObject, smallRequest, svc.CopyObject)
+	serve(s, metainfo.MethodSetLock, smallRequest, quiet(svc.SetLock))
+	serve(s, metainfo.MethodDeletePrefix, smallRequest, svc.DeletePrefix)
+	serve(s, metainfo.MethodGetDeletion, smallRequest, svc.GetDeletion)
+	serve(s, metainfo.MethodProjectUsage, smallRequest, svc.ProjectUsage)
+}
+
+func registerSettings(s *rpc.Server, svc metainfo.BucketSettings) {
+	serve(s, metainfo.MethodUpdateBucket, smallRequest, svc.UpdateBucket)
+	serve(s, metainfo.MethodGetDocument, smallRequest, svc.GetBucketDocument)
+	serve(s, metainfo.MethodPutDocument, documentRequest, quiet(svc.PutBucketDocument))
+	serve(s, metainfo.MethodGetLifecycle, smallRequest, svc.GetLifecycle)
+	serve(s, metainfo.MethodPutLifecycle, rulesRequest, quiet(svc.PutLifecycle))
+}
+
+func registerParts(s *rpc.Server, svc metainfo.Parts) {
+	serve(s, metainfo.MethodBeginPart, smallRequest, svc.BeginPart)
+	serve(s, metainfo.MethodCommitPart, commitRequest, svc.CommitPart)
+	serve(s, metainfo.MethodGetUpload, smallRequest, svc.GetUpload)
+	serve(s, metainfo.MethodListUploads, smallRequest, svc.ListUploads)
+	serve(s, metainfo.MethodListParts, smallRequest, svc.ListParts)
 }
 
 // serve registers one method.

@@ -173,7 +173,7 @@ func testAuthorisation(b subject) {
 			return err
 		},
 		"delete": func(auth metainfo.Auth) error {
-			_, err := b.svc.DeleteObjects(b.Context(), &metainfo.DeleteObjectsRequest{Auth: auth, Bucket: bucket, Keys: [][]byte{[]byte("dir/x")}})
+			_, err := b.svc.DeleteObjects(b.Context(), &metainfo.DeleteObjectsRequest{Auth: auth, Bucket: bucket, Items: items([]byte("dir/x"))})
 			return err
 		},
 		"copy": func(auth metainfo.Auth) error {
@@ -187,7 +187,7 @@ func testAuthorisation(b subject) {
 			return err
 		},
 		"other prefix": func(auth metainfo.Auth) error {
-			_, err := b.svc.DeleteObjects(b.Context(), &metainfo.DeleteObjectsRequest{Auth: auth, Bucket: bucket, Keys: [][]byte{[]byte("dir/x"), []byte("dirt")}})
+			_, err := b.svc.DeleteObjects(b.Context(), &metainfo.DeleteObjectsRequest{Auth: auth, Bucket: bucket, Items: items([]byte("dir/x"), []byte("dirt"))})
 			return err
 		},
 		"get bucket": func(auth metainfo.Auth) error {
@@ -228,7 +228,7 @@ func testAuthorisation(b subject) {
 		{name: "past", caveat: macaroon.Caveat{NotAfter: now.Add(-time.Hour)}, denied: all},
 		{name: "future", caveat: macaroon.Caveat{NotBefore: now.Add(time.Hour)}, denied: all},
 		{name: "in time", caveat: macaroon.Caveat{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}},
-		{name: "short lives", caveat: macaroon.Caveat{MaxObjectTTL: time.Hour}, denied: []string{"copy"}},
+		{name: "short lives", caveat: macaroon.Caveat{MaxObjectTTL: time.Hour}, denied: []string{"copy", "write on"}},
 	} {
 		auth := b.w.Auth(b, test.caveat)
 		for name, call := range calls {

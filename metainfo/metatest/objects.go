@@ -51,24 +51,35 @@ func testList(b subject) {
 	b.want(err, metainfo.ErrBucketNotFound)
 }
 
+// items names objects without a version.
+func items(keys ...[]byte) []metainfo.DeleteItem {
+	list := make([]metainfo.DeleteItem, len(keys))
+	for i, key := range keys {
+		list[i].Key = key
+	}
+	return list
+}
+
 func testDelete(b subject) {
 	for i := range 5 {
 		b.put(fmt.Sprintf("k%d", i), 5)
 	}
 	result, err := b.svc.DeleteObjects(b.Context(), &metainfo.DeleteObjectsRequest{
-		Auth: b.auth, Bucket: bucket, Keys: [][]byte{[]byte("k1"), []byte("none"), []byte("k3"), []byte("k1")},
+		Auth: b.auth, Bucket: bucket, Items: items([]byte("k1"), []byte("none"), []byte("k3"), []byte("k1")),
 	})
 	b.ok(err)
-	if !slices.Equal(result.Deleted, []bool{true, false, true, false}) {
-		b.Errorf("deleted %v", result.Deleted)
+	for i, found := range []bool{true, false, true, false} {
+		if result.Items[i].Found != found {
+			b.Errorf("item %d: %+v", i, result.Items[i])
+		}
 	}
 	_, err = b.get("k1")
 	b.want(err, metainfo.ErrObjectNotFound)
 	_, err = b.get("k0")
 	b.want(err, nil)
-	_, err = b.svc.DeleteObjects(b.Context(), &metainfo.DeleteObjectsRequest{Auth: b.auth, Bucket: "absent", Keys: [][]byte{[]byte("k")}})
+	_, err = b.svc.DeleteObjects(b.Context(), &metainfo.DeleteObjectsRequest{Auth: b.auth, Bucket: "absent", Items: items([]byte("k"))})
 	b.want(err, metainfo.ErrBucketNotFound)
-	_, err = b.svc.DeleteObjects(b.Context(), &metainfo.DeleteObjectsRequest{Auth: b.auth, Bucket: bucket, Keys: [][]byte{{}}})
+	_, err = b.svc.DeleteObjects(b.Context(), &metainfo.DeleteObjectsRequest{Auth: b.auth, Bucket: bucket, Items: items([]byte{})})
 	b.want(err, metainfo.ErrObjectKey)
 }
 

@@ -2,6 +2,7 @@ package metatest
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"testing"
@@ -42,6 +43,22 @@ func Run(t *testing.T, serve func(t *testing.T, w *World) metainfo.Service) {
 		"ForeignProject": testForeignProject,
 		"Shares":         testShares,
 		"Revoke":         testRevoke,
+		"Versions":       testVersions,
+		"Conditions":     testConditions,
+		"Race":           testRace,
+		"Lock":           testLock,
+		"Parts":          testParts,
+		"PartErrors":     testPartErrors,
+		"Uploads":        testUploads,
+		"Settings":       testSettings,
+		"Documents":      testDocuments,
+		"Lifecycle":      testLifecycle,
+		"Changes":        testChanges,
+		"Deletions":      testDeletions,
+		"Usage":          testUsage,
+		"Allocated":      testAllocated,
+		"Groups":         testGroups,
+		"Repeats":        testRepeats,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -72,12 +89,19 @@ func (b subject) ok(err error) {
 // put stores an inline object.
 func (b subject) put(key string, size int64) *metainfo.Object {
 	b.Helper()
-	object, err := b.svc.CommitObject(b.Context(), &metainfo.CommitObjectRequest{
-		Auth: b.auth, Bucket: bucket, Key: []byte(key), Segments: 1, Last: Inline(metainfo.Position{}, 0, size),
-		WrappedKey: []byte("wrapped " + key), Metadata: []byte("meta " + key),
-	})
+	object, err := b.svc.CommitObject(b.Context(), b.inline(key, size))
 	b.ok(err)
 	return object
+}
+
+// inline is a request for an inline object. As those of uplinks, no two are equal.
+func (b subject) inline(key string, size int64) *metainfo.CommitObjectRequest {
+	last := Inline(metainfo.Position{}, 0, size)
+	_, _ = rand.Read(last.Salt[:]) // never fails
+	return &metainfo.CommitObjectRequest{
+		Auth: b.auth, Bucket: bucket, Key: []byte(key), Segments: 1, Last: last,
+		WrappedKey: []byte("wrapped " + key), Metadata: []byte("meta " + key),
+	}
 }
 
 // putRemote stores an object of segments of the given plain sizes.
@@ -171,13 +195,12 @@ func testBuckets(b subject) {
 	}
 
 	b.put("some", 1)
-	_, err = b.svc.DeleteBucket(b.Context(), &metainfo.DeleteBucketRequest{Auth: b.auth, Name: bucket})
-	b.want(err, metainfo.ErrBucketNotEmpty)
-	result, err := b.svc.DeleteBucket(b.Context(), &metainfo.DeleteBucketRequest{Auth: b.auth, Name: bucket, Force: true})
-	b.ok(err)
-	if result.Objects != 1 || result.More {
-		b.Errorf("forced deletion: %+v", result)
+	remove := func() error {
+		return b.svc.DeleteBucket(b.Context(), &metainfo.DeleteBucketRequest{Auth: b.auth, Name: bucket})
 	}
-	_, err = b.svc.DeleteBucket(b.Context(), &metainfo.DeleteBucketRequest{Auth: b.auth, Name: bucket})
-	b.want(err, metainfo.ErrBucketNotFound)
+	b.want(remove(), metainfo.ErrBucketNotEmpty)
+	b.remove("some", metainfo.LatestVersion)
+	b.beginParts("never ended")
+	b.ok(remove())
+	b.want(remove(), metainfo.ErrBucketNotFound)
 }

@@ -30,7 +30,8 @@ type Options struct {
 	Scheme   ecenc.Redundancy // 4/6/8/10
 	Rate     float64          // as endpoint.Options.Rate; default no limit
 	Burst    int
-	RunTwice bool                    // each transaction runs once for nothing first
+	Store    kv.Store                // of the database, closed with the world; nil: in memory
+	RunTwice bool                    // each transaction runs once for nothing first; in memory
 	Wrap     func(kv.Store) kv.Store // around the store of the database; nil: nothing
 }
 
@@ -48,7 +49,7 @@ type World struct {
 	Key      *macaroon.APIKey
 	Nodes    []netx.NodeURL // all that ever joined
 
-	opts Options
+	opts Options // with defaults
 
 	mu        sync.Mutex // guards the fields below
 	down      map[netx.NodeID]bool
@@ -56,10 +57,14 @@ type World struct {
 	failed    []netx.NodeID
 	suspects  []netx.NodeID
 	underfull int
+	groups    map[netx.NodeID]uint32
+	allocated []endpoint.Allocation
 }
 
 var (
 	_ endpoint.NodePicker  = (*World)(nil)
+	_ endpoint.Grouper     = (*World)(nil)
+	_ endpoint.Usage       = meterOf{}
 	_ endpoint.LimitSigner = (*signer)(nil)
 )
 
@@ -75,7 +80,10 @@ func NewWorld(t testing.TB, opts Options) *World {
 	if opts.Rate == 0 {
 		opts.Rate = -1
 	}
-	store := kv.Store(memkv.New(memkv.Options{RunTwice: opts.RunTwice}))
+	store := opts.Store
+	if store == nil {
+		store = memkv.New(memkv.Options{RunTwice: opts.RunTwice})
+	}
 	if opts.Wrap != nil {
 		store = opts.Wrap(store)
 	}
@@ -88,20 +96,26 @@ func NewWorld(t testing.TB, opts Options) *World {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &World{DB: db, Secret: ecenc.Key{1, 2, 3}, opts: opts, down: make(map[netx.NodeID]bool)}
+	w := &World{DB: db, Secret: ecenc.Key{1, 2, 3}, opts: opts, down: make(map[netx.NodeID]bool), groups: make(map[netx.NodeID]uint32)}
 	for i := range opts.Nodes {
 		w.Nodes = append(w.Nodes, w.join(t, i))
 	}
-	w.Endpoint = endpoint.New(endpoint.Options{
-		DB: db, Secret: w.Secret, Nodes: w, Limits: &signer{w.Secret}, Rate: opts.Rate, Burst: opts.Burst,
+	w.Endpoint = w.NewEndpoint()
+	w.Project, w.Key = w.NewProject(t, "test")
+	return w
+}
+
+// NewEndpoint returns an endpoint as of another process, or of the same satellite after a restart.
+func (w *World) NewEndpoint() *endpoint.Endpoint {
+	return endpoint.New(endpoint.Options{
+		DB: w.DB, Secret: w.Secret, Nodes: w, Limits: &signer{w.Secret}, Rate: w.opts.Rate, Burst: w.opts.Burst,
+		Usage: meterOf{w},
 		Underfull: func(metainfo.StreamID, metainfo.Position) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.underfull++
 		},
 	})
-	w.Project, w.Key = w.NewProject(t, "test")
-	return w
 }
 
 func (w *World) join(t testing.TB, i int) netx.NodeURL {
@@ -166,6 +180,39 @@ func (w *World) SetDown(down bool, nodes ...netx.NodeURL) {
 	}
 }
 
+// SetGroup puts nodes into one group: they would be lost together.
+func (w *World) SetGroup(group uint32, nodes ...netx.NodeURL) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, node := range nodes {
+		w.groups[node.ID] = group
+	}
+}
+
+// SetLimits bounds what the world's project may use.
+func (w *World) SetLimits(t testing.TB, l metainfo.Limits) {
+	t.Helper()
+	if err := w.DB.SetProjectLimits(t.Context(), w.Project.ID, l); err != nil {
+		t.Fatal(err)
+	}
+	w.Endpoint.ForgetKeys()
+}
+
+// Allocated is what the endpoint handed out, added up by action.
+func (w *World) Allocated() (get, put endpoint.Allocation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.allocated {
+		sum := &put
+		if !a.Action.IsPut() {
+			sum = &get
+		}
+		sum.Limits += a.Limits
+		sum.Useful += a.Useful
+	}
+	return get, put
+}
+
 // Underfull is how many segments were committed short of optimal.
 func (w *World) Underfull() int {
 	w.mu.Lock()
@@ -180,16 +227,19 @@ func (w *World) Reported() (stored, failed, suspects []netx.NodeID) {
 	return slices.Clone(w.stored), slices.Clone(w.failed), slices.Clone(w.suspects)
 }
 
+// Placement knows the default one and number 1.
+func (w *World) Placement(placement uint32) bool { return placement <= 1 }
+
 // Redundancy is the scheme of the world.
-func (w *World) Redundancy() ecenc.Redundancy { return w.opts.Scheme }
+func (w *World) Redundancy(uint32) ecenc.Redundancy { return w.opts.Scheme }
 
 // Pick returns the first nodes that are in contact and not excluded.
-func (w *World) Pick(count int, exclude []netx.NodeID) (picked []netx.NodeURL) {
+func (w *World) Pick(_ uint32, count int, exclude []netx.NodeID) (picked []endpoint.PickedNode) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, node := range w.Nodes {
 		if len(picked) < count && !w.down[node.ID] && !slices.Contains(exclude, node.ID) {
-			picked = append(picked, node)
+			picked = append(picked, endpoint.PickedNode{NodeURL: node})
 		}
 	}
 	return picked
@@ -219,6 +269,29 @@ func (w *World) Suspect(ids []netx.NodeID) {
 	defer w.mu.Unlock()
 	w.suspects = append(w.suspects, ids...)
 }
+
+// Groups says what SetGroup did.
+func (w *World) Groups(_ uint32, nodes []netx.NodeID) []uint32 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	groups := make([]uint32, len(nodes))
+	for i, id := range nodes {
+		groups[i] = w.groups[id]
+	}
+	return groups
+}
+
+func (w *World) note(a endpoint.Allocation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.allocated = append(w.allocated, a)
+}
+
+// meterOf hears what the endpoint hands out.
+type meterOf struct{ w *World }
+
+// Allocated notes it.
+func (m meterOf) Allocated(a endpoint.Allocation) { m.w.note(a) }
 
 // signer signs limits with the keys of one epoch.
 type signer struct{ secret ecenc.Key }

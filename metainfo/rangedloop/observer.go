@@ -26,3 +26,11 @@ type Partial interface {
 	// Process looks at some segments. They are the loop's: they and their slices must not be kept.
 	Process(ctx context.Context, segments []metainfo.Segment) error
 }
+
+// Tolerant is an Observer that can use a pass in which some rows could not be read. Of the others, Finish is not called
+// after such a pass: to them a segment that is not seen may be one that does not exist.
+type Tolerant interface {
+	Observer
+	// FinishWithout is called in place of Finish when that many rows could not be read.
+	FinishWithout(ctx context.Context, unreadable int64) error
+}

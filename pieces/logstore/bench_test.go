@@ -161,3 +161,26 @@ func BenchmarkOpen(b *testing.B) {
 	}
 	_ = st.Close()
 }
+
+// BenchmarkScrub reads pieces of 64 KiB in logs that the page cache has.
+func BenchmarkScrub(b *testing.B) {
+	opts := optionsFor(b, 1)
+	opts.SkipSyncs()
+	st := mustOpen(b, opts)
+	defer func() { _ = st.Close() }()
+	const count, size = 500, 64 << 10
+	for n := range count {
+		create := pieces.CreateOptions{Satellite: storetest.Satellite(0), Piece: storetest.PieceID(n), Size: size}
+		if err := storetest.Store(b.Context(), st, create, size); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(count * size)
+	b.ReportAllocs()
+	for b.Loop() {
+		step, err := st.Scrub(b.Context(), nil, 1<<40)
+		if err != nil || step.Pieces != count || step.Next != nil {
+			b.Fatalf("%+v, %v", step, err)
+		}
+	}
+}

@@ -13,6 +13,9 @@ import (
 	"storj/pieces"
 )
 
+// checkChunk is how many pieces are read between two pauses.
+const checkChunk = 512
+
 // maxFaults bounds the words of a report; a store with more is rebuilt, not read about.
 const maxFaults = 1000
 
@@ -21,6 +24,7 @@ type checker struct {
 	store  *Store
 	dir    *dir
 	report *pieces.CheckReport
+	read   int64 // bytes since the last pause
 }
 
 func (c *checker) fault(format string, args ...any) {
@@ -36,7 +40,7 @@ func (s *Store) Check(ctx context.Context) (report pieces.CheckReport, err error
 		return report, err
 	}
 	defer s.exit()
-	for _, d := range s.dirs {
+	for _, d := range s.list() {
 		c := &checker{store: s, dir: d, report: &report}
 		if fault := d.faulted(); fault != nil {
 			c.fault("not served: %v", fault)
@@ -58,7 +62,7 @@ func (c *checker) run(ctx context.Context) error {
 		return err
 	}
 	for _, owner := range owners {
-		err := c.dir.overEntries(owner, maxItems, func(chunk []listed) error { return c.readAll(ctx, chunk) })
+		err := c.dir.overEntries(owner, checkChunk, func(chunk []listed) error { return c.readAll(ctx, chunk) })
 		if err != nil {
 			return err
 		}
@@ -68,7 +72,7 @@ func (c *checker) run(ctx context.Context) error {
 
 // counters compares the counters in the index with its entries, inside one transaction. It returns the satellites.
 func (c *checker) counters() (owners []netx.NodeID, err error) {
-	err = c.dir.db.View(func(tx *bbolt.Tx) error {
+	err = c.dir.view(func(tx *bbolt.Tx) error {
 		n := c.dir.names
 		rows := map[uint32]row{}
 		lists := 0
@@ -166,8 +170,11 @@ func (c *checker) readAll(ctx context.Context, chunk []listed) error {
 		}
 		c.report.Pieces++
 		c.report.Bytes += int64(l.entry.size)
+		c.read += l.entry.diskSize()
 	}
-	return nil
+	read := c.read
+	c.read = 0
+	return c.store.pace(ctx, read, c.store.opts.CheckRate)
 }
 
 func (c *checker) readPiece(l listed) error {
@@ -198,8 +205,8 @@ type suspect struct {
 // compareLogs asks of every record whether a rebuild would treat it as the index does. What looks wrong is looked at
 // again while nothing changes.
 func (c *checker) compareLogs(ctx context.Context) error {
-	journals, logs := c.snapshot()
-	fates, err := c.readFates(ctx, journals)
+	_, logs := c.snapshot()
+	fates, err := c.readFates(ctx)
 	if err != nil {
 		return err
 	}
@@ -214,8 +221,7 @@ func (c *checker) compareLogs(ctx context.Context) error {
 	}
 	c.dir.mutMu.Lock()
 	defer c.dir.mutMu.Unlock()
-	journals, _ = c.snapshot()
-	if fates, err = c.readFates(ctx, journals); err != nil {
+	if fates, err = c.readFates(ctx); err != nil {
 		return err
 	}
 	for _, s := range suspects {
@@ -287,7 +293,10 @@ func (c *checker) walk(ctx context.Context, x extent, fn func(*scanner, record) 
 	}
 }
 
-func (c *checker) readFates(ctx context.Context, journals []extent) (*replayer, error) {
+func (c *checker) readFates(ctx context.Context) (*replayer, error) {
+	c.dir.journalMu.RLock() // journals are not replaced meanwhile
+	defer c.dir.journalMu.RUnlock()
+	journals, _ := c.snapshot()
 	r := &replayer{dir: c.dir}
 	for _, x := range journals {
 		err := c.walk(ctx, x, func(s *scanner, rec record) error {

@@ -30,17 +30,23 @@ type move struct {
 	from, to location
 }
 
+// compaction says how much to compact.
+type compaction struct {
+	below float64 // share of a log that lives
+	rate  int64   // bytes a second, read and written; 0 or below: no bound
+}
+
 // compactOne rewrites the log of which the smallest share lives, if that is below the given one. It returns the bytes
 // freed; found is false if there is no such log.
-func (d *dir) compactOne(ctx context.Context, s *Store, below float64) (freed int64, found bool, err error) {
-	l := d.worstLog(below)
+func (d *dir) compactOne(ctx context.Context, s *Store, how compaction) (freed int64, found bool, err error) {
+	l := d.worstLog(how.below)
 	if l == nil {
 		return 0, false, nil
 	}
 	d.mu.Lock()
 	garbage := l.garbage()
 	d.mu.Unlock()
-	if err := d.moveAll(ctx, s, l); err != nil && !errors.Is(err, pieces.ErrCorrupt) {
+	if err := d.moveAll(ctx, s, l, how.rate); err != nil && !errors.Is(err, pieces.ErrCorrupt) {
 		return 0, true, err
 	}
 	d.mu.Lock()
@@ -70,7 +76,7 @@ func (d *dir) worstLog(below float64) (worst *logFile) {
 }
 
 // moveAll copies what lives in a log.
-func (d *dir) moveAll(ctx context.Context, s *Store, l *logFile) error {
+func (d *dir) moveAll(ctx context.Context, s *Store, l *logFile, rate int64) error {
 	f, err := d.acquire(l)
 	if err != nil {
 		return err
@@ -82,6 +88,7 @@ func (d *dir) moveAll(ctx context.Context, s *Store, l *logFile) error {
 		if err := s.stopped(ctx); err != nil {
 			return err
 		}
+		before := scan.pos
 		batch, err := d.nextMoves(from)
 		if err != nil {
 			return err
@@ -90,6 +97,9 @@ func (d *dir) moveAll(ctx context.Context, s *Store, l *logFile) error {
 			return nil
 		}
 		if err := d.moveBatch(from, batch); err != nil {
+			return err
+		}
+		if err := s.pace(ctx, 2*(scan.pos-before), rate); err != nil { // verified and copied: read twice from cache, written
 			return err
 		}
 	}

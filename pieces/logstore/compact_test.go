@@ -27,7 +27,7 @@ func TestCopyNotAdopted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d := st.dirs[0]
+	d := st.list()[0]
 	if err := d.flush(); err != nil {
 		t.Fatal(err)
 	}

@@ -60,6 +60,7 @@ func TestCrashWriter(t *testing.T) {
 		for t.Context().Err() == nil {
 			_ = st.Flush()
 			_, _ = st.Compact(t.Context(), 0.8)
+			_, _ = st.CompactJournals(t.Context())
 		}
 	})
 	for worker := range 8 {

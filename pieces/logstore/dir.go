@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -29,7 +30,7 @@ type change struct {
 
 // dir is one directory: logs, index, counters.
 //
-// Locks, outermost first: mutMu, flushMu, mu. mu is held over memory only.
+// Locks, outermost first: tendMu, mutMu, journalMu, flushMu, mu. mu is held over memory only.
 type dir struct {
 	path     string
 	capacity int64
@@ -49,8 +50,11 @@ type dir struct {
 	leases   chan struct{}         // one token for each large upload that runs
 	fail     func(op string) error // tests: an error of the index; nil otherwise
 
-	mutMu   sync.Mutex // one change of existing entries at a time: trash, restore, delete, move
-	flushMu sync.Mutex // one flush at a time
+	tendMu sync.Mutex // one compaction at a time; before mutMu
+	mutMu  sync.Mutex // one change of existing entries at a time: trash, restore, delete, move
+	// journalMu is held to write while journals are replaced, and to read by who reads several of them.
+	journalMu sync.RWMutex
+	flushMu   sync.Mutex // one flush at a time
 
 	mu         sync.Mutex // guards the fields below
 	whole      bool       // replay has read every log: what counts as dead is dead
@@ -71,8 +75,17 @@ type dir struct {
 	diskFree   int64 // as of diskSeen, less what was written since
 	diskSeen   time.Time
 	markerSeen time.Time
-	failures   int   // writes that failed in a row
-	fault      error // not nil: given up
+	failures   int       // writes that failed in a row
+	busy       int       // leases: writers that may touch the logs
+	dropped    int       // logs unlinked since the journals were last gone through
+	nextRun    uint32    // journal from which to go on with that
+	fault      error     // not nil: given up
+	opened     time.Time // or last tried
+	retryAt    time.Time
+	retryWait  time.Duration // before the next try to bring it back
+	moving     bool          // being copied elsewhere: nothing is compacted
+	retired    bool          // moved: readers that have a piece open may go on
+	frozen     bool          // being moved: it is read, and not written to
 }
 
 func newDir(spec Dir, opts Options) *dir {
@@ -83,7 +96,7 @@ func newDir(spec Dir, opts Options) *dir {
 		buffers: newBuffers(), leases: make(chan struct{}, maxLeases),
 		logs: map[uint32]*logFile{}, spare: map[class][]*logFile{}, queues: map[class]*queue{}, nextLog: 1,
 		idleFiles: list.New(), pending: map[key]change{}, dirtyRows: map[uint32]bool{},
-		dirtyUsage: map[netx.NodeID]bool{}, usage: map[netx.NodeID]pieces.Usage{},
+		dirtyUsage: map[netx.NodeID]bool{}, usage: map[netx.NodeID]pieces.Usage{}, opened: opts.Now(), dropped: 1,
 	}
 }
 
@@ -100,11 +113,34 @@ func (d *dir) giveUp(err error) {
 	first := d.fault == nil
 	if first {
 		d.fault = fmt.Errorf("%w: directory %s: %w", pieces.ErrDisk, d.path, err)
+		d.retryLater()
 	}
 	d.mu.Unlock()
 	if first {
-		d.log.Error().Err(err).Msg("storage directory given up; restart when it is mended")
+		d.log.Error().Err(err).Msg("storage directory given up until it is mended")
 	}
+}
+
+// retryLater sets when the directory is tried again: later each time, unless it has served well since. The caller holds mu.
+func (d *dir) retryLater() {
+	now := d.now()
+	if d.retryWait == 0 || now.Sub(d.opened) > lastRetry {
+		d.retryWait = firstRetry
+	} else {
+		d.retryWait = min(2*d.retryWait, lastRetry)
+	}
+	d.opened = now
+	d.retryAt = now.Add(d.retryWait)
+}
+
+// gone are errors after which there is no sense in trying twice more.
+func gone(err error) bool {
+	for _, errno := range []syscall.Errno{syscall.EROFS, syscall.ENODEV, syscall.ENXIO} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
 }
 
 // failed counts a failed write towards giving up and returns the error.
@@ -114,13 +150,16 @@ func (d *dir) failed(err error) error {
 	}
 	d.mu.Lock()
 	d.failures++
-	enough := d.failures >= faultAfter
+	enough := d.failures >= faultAfter || gone(err)
 	d.mu.Unlock()
 	if enough {
 		d.giveUp(err)
 	}
 	return err
 }
+
+// errFrozen is returned for writes to a directory that is being moved: for some seconds.
+var errFrozen = fmt.Errorf("directory is being moved: %w", pieces.ErrDisk)
 
 // succeeded forgets failed writes.
 func (d *dir) succeeded() {
@@ -133,6 +172,9 @@ func (d *dir) succeeded() {
 func (d *dir) writable() error {
 	d.mu.Lock()
 	fault, now := d.fault, d.now()
+	if d.frozen && fault == nil {
+		fault = errFrozen
+	}
 	fresh := now.Sub(d.markerSeen) < freshFor
 	d.mu.Unlock()
 	if fault != nil || fresh {
@@ -177,7 +219,7 @@ func (d *dir) refreshSpace() error {
 
 // free returns the bytes that new pieces may take. The caller holds mu.
 func (d *dir) free() int64 {
-	if d.fault != nil {
+	if d.fault != nil || d.frozen {
 		return 0
 	}
 	free := d.diskFree - d.reserve
@@ -196,6 +238,12 @@ func (d *dir) reserveBytes(n int64) error {
 	}
 	d.reserved += n
 	return nil
+}
+
+func (d *dir) isRetired() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.retired
 }
 
 func (d *dir) unreserve(n int64) {

@@ -18,9 +18,12 @@
 // records too, in logs called journals. So an index that is lost, old or damaged costs a rebuild and nothing else.
 //
 // Bytes are checked before they are returned: header and footer when a piece is opened, blocks of 32 KiB when they
-// are read. What does not match is ErrCorrupt, for that piece alone. A directory whose marker file is gone (an
-// unmounted disk), or where three writes in a row fail, is given up until the next Open: its pieces answer ErrDisk,
-// never ErrNotFound, and others are served on.
+// are read. What does not match is ErrCorrupt, for that piece alone. Scrub reads everything, at the caller's pace. A
+// directory whose marker file is gone (an unmounted disk), that is read-only, or where three writes in a row fail, is
+// given up: its pieces answer ErrDisk, never ErrNotFound, and others are served on. Run opens it anew when it is well
+// again, after a minute at first and an hour in the end. Drop takes out one that is lost, Lost lists what it held.
+//
+// Move moves a directory to another disk while it is used; after a crash FinishMove says which of the two counts.
 //
 // Space is refused before it is used up: Create reserves room for the whole record, by capacity and by what the disk
 // has beyond Options.Reserve. A disk that is full all the same gives ErrNoSpace; the log is cut back and the store
@@ -38,6 +41,10 @@
 //	logs/NNNNNNNN.log   pieces that do not expire; the number is hexadecimal and never used again
 //	logs/NNNNNNNN-YYYYMMDD.log   pieces that expire on that day (UTC)
 //	logs/NNNNNNNN.journal        mutations
+//	logs/NNNNNNNN.journal.new    a journal that is to replace one; removed by Open
+//	storj-store.moved            instead of the marker: what was here is elsewhere
+//	storj-store.arriving         instead of the marker: what is here is a copy that is not complete, or not in use yet;
+//	                             logs/*.part are logs that are being copied
 //
 // A log is records, one behind the other without gaps. Numbers are big endian; checksums are CRC-32C (Castagnoli).
 //
@@ -86,9 +93,11 @@
 //
 // All methods of Store may be called concurrently; a pieces.Writer belongs to one goroutine. Pieces up to 128 KiB are
 // gathered in memory and committed in groups: the caller that comes first writes for all that wait, with one write
-// and one sync. Larger ones get a log for themselves while they are written. No goroutine is started; Run is the
-// caller's. Within a directory the locks are, outermost first: mutMu (one change of existing entries at a time),
-// flushMu (one flush at a time), mu (memory only).
+// and one sync. Larger ones get a log for themselves while they are written. Run is the caller's; it has one goroutine
+// of its own for what takes long, which it waits for. The locks of a store are, outermost first: moveMu, tendMu (one
+// directory at a time is brought back), then of a directory tendMu (one compaction at a time), mutMu (one change of
+// existing entries at a time), journalMu (journals are replaced, or several are read), flushMu (one flush at a time), mu
+// (memory only).
 //
 // # Why
 //
@@ -99,7 +108,12 @@
 // of a record depends on the log, so that resuming after damage is safe against pieces that contain records, and
 // against logs of other stores.
 //
-// Known limits: journals are not compacted (40 bytes a mutation, counted as garbage). A rebuild keeps 24 bytes in
-// memory for each item of the journals. Records that rot inside the bytes that a crash made Open read again are lost,
+// Journals are compacted in runs of up to 32 MiB, after logs that they speak of have gone; the newest, up to 16 MiB, is
+// not. What background work reads and writes is bounded by Options.IORate.
+//
+// The index is mapped into memory; where its pages cannot be read any more, because a disk was pulled, the fault becomes
+// an error of that directory.
+//
+// Known limits: a rebuild keeps 24 bytes in memory for each item of the journals. Records that rot inside the bytes that a crash made Open read again are lost,
 // not damaged.
 package logstore

@@ -26,7 +26,7 @@ func (unsyncedFile) Sync() error        { return nil }
 
 // FailIndex makes flushes ask fail first.
 func (s *Store) FailIndex(fail func(op string) error) {
-	for _, d := range s.dirs {
+	for _, d := range s.list() {
 		d.fail = fail
 	}
 }

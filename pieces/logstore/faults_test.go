@@ -78,6 +78,13 @@ func (f *faultFS) Remove(path string) error {
 	return f.FS.Remove(path)
 }
 
+func (f *faultFS) Rename(from, to string) error {
+	if err := f.step(); err != nil {
+		return err
+	}
+	return f.FS.Rename(from, to)
+}
+
 func (f *faultFS) SyncDir(dir string) error {
 	if err := f.step(); err != nil {
 		return err
@@ -227,6 +234,10 @@ func (s *faultScenario) work() {
 	s.typed("flush", s.st.Flush())
 	_, err := s.st.Compact(s.t.Context(), 0.95)
 	s.typed("compact", err)
+	_, err = s.st.CompactJournals(s.t.Context())
+	s.typed("compact journals", err)
+	_, err = s.st.Scrub(s.t.Context(), nil, 1)
+	s.typed("scrub", err)
 	_, err = s.st.Check(s.t.Context())
 	s.typed("check", err)
 }

@@ -22,9 +22,12 @@ type FS interface {
 	List(dir string) (map[string]int64, error)
 	// Remove unlinks a file.
 	Remove(path string) error
+	// Rename gives a file another name in its directory, in the place of the file that may have had it.
+	Rename(from, to string) error
 	// SyncDir makes creations and removals in a directory durable.
 	SyncDir(dir string) error
-	// Usage returns the size of the disk under a directory and what an ordinary user may still write, in bytes.
+	// Usage returns the size of the disk under a directory and what an ordinary user may still write, in bytes. Errors:
+	// syscall.EROFS for a disk that is mounted read-only.
 	Usage(dir string) (total, free int64, err error)
 }
 
@@ -86,6 +89,8 @@ func (osFS) List(dir string) (map[string]int64, error) {
 }
 
 func (osFS) Remove(path string) error { return os.Remove(path) }
+
+func (osFS) Rename(from, to string) error { return os.Rename(from, to) }
 
 func (osFS) Usage(dir string) (total, free int64, err error) { return diskUsage(dir) }
 

@@ -161,7 +161,7 @@ func (d *dir) lookup(k key) (e entry, found bool, err error) {
 	if ok {
 		return c.entry, !c.deleted, nil
 	}
-	err = d.db.View(func(tx *bbolt.Tx) error {
+	err = d.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(d.names.pieces).Bucket(k.satellite[:])
 		if b == nil {
 			return nil
@@ -316,7 +316,7 @@ func (d *dir) writeIndex(s *snapshot) error {
 		}
 		return bytes.Compare(a.piece[:], b.piece[:])
 	})
-	return d.db.Update(func(tx *bbolt.Tx) error {
+	return d.update(func(tx *bbolt.Tx) error {
 		if err := d.putRows(tx, s); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"cmp"
 	"container/list"
 	"errors"
 	"fmt"
@@ -172,6 +173,11 @@ func (d *dir) lease(c class) (*logFile, File, error) {
 		return nil, nil, err
 	}
 	d.mu.Lock()
+	if err := d.fault; err != nil || d.frozen { // since writable has looked
+		d.mu.Unlock()
+		return nil, nil, cmp.Or(err, errFrozen)
+	}
+	d.busy++
 	if spare := d.spare[c]; len(spare) > 0 {
 		l := spare[len(spare)-1]
 		d.spare[c] = spare[:len(spare)-1]
@@ -182,6 +188,7 @@ func (d *dir) lease(c class) (*logFile, File, error) {
 			d.mu.Lock()
 			l.leased, l.sealed = false, true
 			d.dirtyRows[l.num] = true
+			d.busy--
 			d.mu.Unlock()
 			return nil, nil, d.failed(err)
 		}
@@ -192,10 +199,12 @@ func (d *dir) lease(c class) (*logFile, File, error) {
 	d.mu.Unlock()
 	f, err := d.fs.OpenFile(d.logPath(l), true)
 	if err != nil {
+		d.unbusy()
 		return nil, nil, d.failed(diskErr("create log", err))
 	}
 	if err := d.fs.SyncDir(filepath.Join(d.path, logsName)); err != nil {
 		_ = errors.Join(f.Close(), d.fs.Remove(d.logPath(l))) // best effort: an empty log does no harm
+		d.unbusy()
 		return nil, nil, d.failed(diskErr("create log", err))
 	}
 	d.mu.Lock()
@@ -209,6 +218,7 @@ func (d *dir) lease(c class) (*logFile, File, error) {
 func (d *dir) unlease(l *logFile, failed bool) {
 	d.mu.Lock()
 	l.leased = false
+	d.busy--
 	if failed || l.committed >= d.limit(l.class) {
 		l.sealed = true
 		d.dirtyRows[l.num] = true
@@ -220,9 +230,18 @@ func (d *dir) unlease(l *logFile, failed bool) {
 	d.release(l)
 }
 
+func (d *dir) unbusy() {
+	d.mu.Lock()
+	d.busy--
+	d.mu.Unlock()
+}
+
 // rollback cuts off what a failed or cancelled lessee wrote past committed. Where that fails too the directory is
 // given up: its next Open decides by what the disk has then.
 func (d *dir) rollback(l *logFile, f File) error {
+	if d.faulted() != nil {
+		return nil // the next open of the directory cuts it off, and somebody else may write behind that by now
+	}
 	if err := f.Truncate(l.committed); err != nil {
 		err = diskErr("cut off unfinished piece", err)
 		d.giveUp(err)
@@ -268,6 +287,9 @@ func (d *dir) setGone(l *logFile, gone bool) {
 // forgetLog takes a log out of all lists. The caller holds mu.
 func (d *dir) forgetLog(l *logFile) {
 	l.gone = true
+	if !l.class.journal {
+		d.dropped++
+	}
 	d.committed -= l.committed
 	delete(d.logs, l.num)
 	d.dirtyRows[l.num] = true

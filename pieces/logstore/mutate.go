@@ -97,7 +97,7 @@ func (s *Store) each(ctx context.Context, verb string, fn func(*dir) (int64, err
 	defer s.exit()
 	serving := false
 	var fault error
-	for _, d := range s.dirs {
+	for _, d := range s.list() {
 		if err := s.stopped(ctx); err != nil {
 			return n, err
 		}
@@ -132,10 +132,11 @@ func (s *Store) Trash(ctx context.Context, satellite netx.NodeID, ids []pieces.P
 	return err
 }
 
-// Restore implements pieces.Store.
+// Restore implements pieces.Store. One more error: ErrDisk when a directory is not served, after all others were seen to:
+// what the satellite wants back may be in its trash, so it must ask again.
 func (s *Store) Restore(ctx context.Context, satellite netx.NodeID, since time.Time) (int64, error) {
 	from := toSeconds(since)
-	return s.each(ctx, "restore pieces", func(d *dir) (int64, error) {
+	n, err := s.each(ctx, "restore pieces", func(d *dir) (int64, error) {
 		return d.overTrash(ctx, s, satellite, from, 1<<32-1, func(ids []pieces.PieceID) (int64, error) {
 			return d.mutate(kindRestore, satellite, toSeconds(s.now()), ids, func(e entry) (*entry, bool) {
 				ok := e.trashed != 0 && e.trashed >= from
@@ -144,6 +145,12 @@ func (s *Store) Restore(ctx context.Context, satellite netx.NodeID, since time.T
 			})
 		})
 	})
+	for _, d := range s.list() {
+		if fault := d.faulted(); err == nil && fault != nil {
+			err = fmt.Errorf("restore pieces: %w", fault)
+		}
+	}
+	return n, err
 }
 
 // EmptyTrash implements pieces.Store.
@@ -204,7 +211,7 @@ func (d *dir) overKeys(ctx context.Context, s *Store, bucket, from []byte,
 }
 
 func (d *dir) keyChunk(bucket, from []byte) (keys [][]byte, err error) {
-	err = d.db.View(func(tx *bbolt.Tx) error {
+	err = d.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucket).Cursor()
 		for k, _ := c.Seek(from); k != nil && len(keys) < maxItems; k, _ = c.Next() {
 			if len(k) != 68 {
@@ -285,7 +292,7 @@ func (d *dir) overEntries(satellite netx.NodeID, size int, fn func([]listed) err
 	var from []byte
 	for {
 		var chunk []listed
-		err := d.db.View(func(tx *bbolt.Tx) error {
+		err := d.view(func(tx *bbolt.Tx) error {
 			b := tx.Bucket(d.names.pieces).Bucket(satellite[:])
 			if b == nil {
 				return nil

@@ -21,6 +21,11 @@ const (
 	flushDelay = 5 * time.Second
 	// watchInterval is how often Run looks at markers and disks.
 	watchInterval = time.Minute
+	// defaultIORate leaves most of a disk of a NAS, which moves 100 MB/s and more, to those who wait for it.
+	defaultIORate = 32 << 20
+	// firstRetry and lastRetry are how long after it was given up a directory is tried again, doubling.
+	firstRetry = time.Minute
+	lastRetry  = time.Hour
 	// freshFor is how long an answer of the disk about marker and free space is believed.
 	freshFor = time.Second
 	// maxLeases bounds the logs that large uploads write at the same time; more uploads wait.
@@ -56,9 +61,13 @@ type Options struct {
 	AllowFaulty bool
 	// CompactBelow is the share of a sealed log, live and trash, below which Run rewrites it; 0: a half; below 0: never.
 	CompactBelow float64
-	Log          zerolog.Logger
-	FS           FS               // nil: the real disk
-	Now          func() time.Time // nil: time.Now
+	// IORate bounds what compaction reads and writes in the background, in bytes a second; 0: 32 MiB/s; below 0: no bound.
+	IORate int64
+	// CheckRate bounds what Check reads, in bytes a second; 0: no bound.
+	CheckRate int64
+	Log       zerolog.Logger
+	FS        FS               // nil: the real disk
+	Now       func() time.Time // nil: time.Now
 
 	logSize   int64 // tests: bytes at which a log is sealed; 0: maxLogSize
 	fastIndex bool  // tests: the index is not synced
@@ -73,6 +82,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CompactBelow == 0 {
 		o.CompactBelow = 0.5
+	}
+	if o.IORate == 0 {
+		o.IORate = defaultIORate
 	}
 	if o.logSize == 0 {
 		o.logSize = maxLogSize

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"go.etcd.io/bbolt"
 
@@ -124,6 +125,10 @@ func (r *replayer) list() error {
 	}
 	for name, size := range files {
 		l, ok := parseName(name)
+		if strings.HasSuffix(name, newSuffix) {
+			_ = d.fs.Remove(filepath.Join(d.path, logsName, name)) // best effort: made again
+			continue
+		}
 		if !ok {
 			d.log.Warn().Str("file", name).Msg("file that is no log was passed over")
 			continue
@@ -137,6 +142,12 @@ func (r *replayer) list() error {
 	for num, l := range d.logs {
 		if size := r.sizes[num]; size < l.committed {
 			l.sealed = true
+			if _, there := r.sizes[num]; there && l.class.journal { // compacted just before a crash: the index knows it all
+				d.committed -= l.committed - size
+				l.committed = size
+				d.dirtyRows[num] = true
+				r.changed = true
+			}
 			if l.live+l.trash > 0 {
 				d.log.Error().Str("file", l.name()).Int64("bytes", l.committed-size).Msg("log has lost bytes")
 			}

@@ -19,6 +19,8 @@ type scanner struct {
 	damaged []record
 	// gap is how many bytes were passed over since the last call of next.
 	gap int64
+
+	scratch []byte // for bodies
 }
 
 // record is a record in a log.
@@ -96,7 +98,11 @@ func (s *scanner) body(r record) ([]byte, error) {
 }
 
 func (s *scanner) verifyBody(r record, f footer) error {
-	buf := make([]byte, min(int64(r.hdr.size), 8*blockSize))
+	want := int(min(int64(r.hdr.size), 8*blockSize))
+	if len(s.scratch) < want {
+		s.scratch = make([]byte, want)
+	}
+	buf := s.scratch[:want]
 	block := 0
 	for pos := int64(0); pos < int64(r.hdr.size); {
 		p := buf[:min(int64(len(buf)), int64(r.hdr.size)-pos)]

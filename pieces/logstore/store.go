@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -17,13 +18,17 @@ import (
 
 // Store keeps pieces in the logs of one or more directories.
 type Store struct {
-	dirs    []*dir
+	dirs    atomic.Pointer[[]*dir] // replaced as a whole, by swap, when a directory comes back
+	opts    Options                // with defaults
 	now     func() time.Time
 	log     zerolog.Logger
 	compact float64
 	noSync  bool
 	wakeRun chan struct{} // capacity 1: something waits for a flush
 	closing chan struct{} // closed when Close begins
+	dirsMu  sync.Mutex    // one change of dirs at a time
+	tendMu  sync.Mutex    // one directory at a time is brought back or dropped; outermost
+	moveMu  sync.Mutex    // one move at a time; outermost
 
 	mu      sync.Mutex // guards the fields below
 	flights map[key]*flight
@@ -55,15 +60,17 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("open store without a directory: %w", pieces.ErrMalformed)
 	}
 	s := &Store{
-		now: opts.Now, log: opts.Log, compact: opts.CompactBelow, noSync: opts.NoSync,
+		opts: opts, now: opts.Now, log: opts.Log, compact: opts.CompactBelow, noSync: opts.NoSync,
 		wakeRun: make(chan struct{}, 1), closing: make(chan struct{}), idle: make(chan struct{}), ended: make(chan struct{}),
 		flights: map[key]*flight{}, writers: map[*writer]struct{}{},
 	}
 	serving := 0
+	dirs := make([]*dir, 0, len(opts.Dirs))
 	for _, spec := range opts.Dirs {
 		d := newDir(spec, opts)
 		d.wake = s.wake
-		s.dirs = append(s.dirs, d)
+		dirs = append(dirs, d)
+		s.setDirs(dirs)
 		err := openDir(ctx, d, opts)
 		switch {
 		case err == nil:
@@ -75,9 +82,30 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		}
 	}
 	if serving == 0 {
-		return nil, errors.Join(s.dirs[0].faulted(), s.Close())
+		return nil, errors.Join(dirs[0].faulted(), s.Close())
 	}
 	return s, nil
+}
+
+// list returns the directories.
+func (s *Store) list() []*dir { return *s.dirs.Load() }
+
+func (s *Store) setDirs(dirs []*dir) { s.dirs.Store(&dirs) }
+
+// swap puts one directory in the place of another, or takes it out with now nil.
+func (s *Store) swap(old, now *dir) {
+	s.dirsMu.Lock()
+	defer s.dirsMu.Unlock()
+	dirs := make([]*dir, 0, len(s.list()))
+	for _, d := range s.list() {
+		switch {
+		case d != old:
+			dirs = append(dirs, d)
+		case now != nil:
+			dirs = append(dirs, now)
+		}
+	}
+	s.setDirs(dirs)
 }
 
 // openDir takes the lock of a directory and makes it ready.
@@ -233,10 +261,10 @@ func (s *Store) contended(f *flight) bool {
 func (s *Store) place(bytes int64) (*dir, error) {
 	var fault error
 	serving := false
-	open := make([]*dir, 0, len(s.dirs))
-	weights := make([]int64, 0, len(s.dirs))
+	open := make([]*dir, 0, len(s.list()))
+	weights := make([]int64, 0, len(s.list()))
 	var sum int64
-	for _, d := range s.dirs {
+	for _, d := range s.list() {
 		err := d.writable()
 		if err == nil {
 			err = d.refreshSpace()
@@ -276,12 +304,15 @@ func (s *Store) place(bytes int64) (*dir, error) {
 // have it.
 func (s *Store) find(k key) (*dir, entry, error) {
 	var fault error
-	for _, d := range s.dirs {
+	for _, d := range s.list() {
 		if err := d.faulted(); err != nil {
 			fault = err
 			continue
 		}
 		e, found, err := d.lookup(k)
+		if err != nil && d.isRetired() {
+			return nil, entry{}, errGone
+		}
 		if err != nil {
 			return nil, entry{}, err
 		}
@@ -315,6 +346,9 @@ func (s *Store) open(ctx context.Context, k key) (*reader, error) {
 			return nil, err
 		}
 		d, e, err := s.find(k)
+		if errors.Is(err, errGone) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -329,7 +363,7 @@ func (s *Store) open(ctx context.Context, k key) (*reader, error) {
 // Usage implements pieces.Store.
 func (s *Store) Usage() map[netx.NodeID]pieces.Usage {
 	all := map[netx.NodeID]pieces.Usage{}
-	for _, d := range s.dirs {
+	for _, d := range s.list() {
 		d.mu.Lock()
 		for satellite, u := range d.usage {
 			sum := all[satellite]
@@ -346,7 +380,7 @@ func (s *Store) Usage() map[netx.NodeID]pieces.Usage {
 
 // Space implements pieces.Store. Garbage holds the journals too.
 func (s *Store) Space() (sum pieces.Space) {
-	for _, d := range s.dirs {
+	for _, d := range s.list() {
 		status, space := d.status()
 		sum.Dirs = append(sum.Dirs, status)
 		sum.Capacity += space.Capacity
@@ -378,7 +412,7 @@ func (s *Store) Close() error {
 	for _, w := range s.openWriters() {
 		err = errors.Join(err, w.Cancel())
 	}
-	for _, d := range s.dirs {
+	for _, d := range s.list() {
 		err = errors.Join(err, d.close())
 	}
 	return err
@@ -397,7 +431,7 @@ func (s *Store) openWriters() []*writer {
 // close flushes and frees a directory. One that is half open it leaves as it was found, for the next replay.
 func (d *dir) close() (err error) {
 	d.mu.Lock()
-	flush := d.whole && d.fault == nil
+	flush := d.whole && d.fault == nil && !d.retired
 	d.mu.Unlock()
 	if d.db != nil {
 		if flush {
@@ -408,7 +442,7 @@ func (d *dir) close() (err error) {
 	d.mu.Lock()
 	var files []File
 	for _, l := range d.logs {
-		if l.file != nil {
+		if l.file != nil && !(d.retired && l.refs > 0) {
 			files = append(files, l.file)
 		}
 	}

@@ -135,6 +135,9 @@ func TestMarkerGoes(t *testing.T) {
 	if err := verifyN(t, st, 999, 1); !errors.Is(err, pieces.ErrDisk) {
 		t.Errorf("unknown piece: %v", err)
 	}
+	if _, err := st.Restore(t.Context(), storetest.Satellite(0), time.Time{}); !errors.Is(err, pieces.ErrDisk) {
+		t.Errorf("restore while a trash is out of reach: %v", err)
+	}
 	sp := st.Space()
 	if len(sp.Dirs) != 2 || sp.Dirs[0].Fault == "" || sp.Dirs[0].Free != 0 || sp.Dirs[1].Fault != "" || sp.Free == 0 {
 		t.Errorf("space: %+v", sp)

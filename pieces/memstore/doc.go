@@ -4,7 +4,8 @@
 //	w, err := st.Create(ctx, pieces.CreateOptions{Satellite: sat, Piece: id, Size: 4096})
 //	...
 //
-// It keeps every promise of pieces.Store except surviving the process. Three verbs play faults: Damage, Alter, Lose.
+// It keeps every promise of pieces.Store except surviving the process. Three verbs play faults: Damage, Alter, Lose; Scrub finds what Damage did, and not
+// what Alter did.
 //
 // # Concurrency
 //

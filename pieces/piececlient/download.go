@@ -73,6 +73,9 @@ func (r *Reader) Proof() []byte { return r.reply.Proof }
 // Size is the size of the whole piece, as the node says.
 func (r *Reader) Size() int64 { return r.reply.Size }
 
+// Trashed says whether the node found the piece in its trash.
+func (r *Reader) Trashed() bool { return r.reply.Trashed }
+
 // Read reads the range to io.EOF. Fewer bytes than asked for are pieces.ErrCorrupt.
 func (r *Reader) Read(p []byte) (int, error) {
 	if r.received == r.opts.Length {

@@ -52,6 +52,7 @@ type counters struct {
 	set                                  *metrics.Set
 	uploads, cancelledUploads, downloads *metrics.Counter
 	bytesIn, bytesOut                    *metrics.Counter
+	proofs, filters                      *metrics.Counter
 }
 
 func newCounters(set *metrics.Set) *counters {
@@ -62,6 +63,8 @@ func newCounters(set *metrics.Set) *counters {
 		downloads:        set.GetOrCreateCounter("storj_node_downloads_total"),
 		bytesIn:          set.GetOrCreateCounter("storj_node_received_bytes_total"),
 		bytesOut:         set.GetOrCreateCounter("storj_node_sent_bytes_total"),
+		proofs:           set.GetOrCreateCounter("storj_node_proofs_total"),
+		filters:          set.GetOrCreateCounter("storj_node_filters_total"),
 	}
 }
 

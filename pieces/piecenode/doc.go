@@ -13,6 +13,17 @@
 //
 // An operation that stands still, or is below half a KiB a second on the whole, is ended.
 //
+// # What only a satellite may ask
+//
+// Proofs (pieces.MethodProve), garbage filters and the way back out of the trash answer to a peer whose own pieces they are
+// about: its NodeID is that of a satellite that the node has joined. At most Options.MaxProofs proofs are cut at once, in
+// memory of a few blocks each. Whether a proof proves anything is for the satellite to say.
+//
+// # Bandwidth
+//
+// Every chunk of an upload or download takes its turn at Options.Throttle before it moves; audits and what a satellite asks
+// for do not. A cancelled upload costs the owner's month what arrived of it, an upload counts in the ledger when it is kept.
+//
 // # Concurrency
 //
 // Each operation runs on the goroutine of its stream; a download that its first order does not cover has a second one
@@ -20,6 +31,7 @@
 //
 // # Why
 //
-// The table of used serial numbers lives in memory: replaying an upload meets ErrExists, replaying a download after a
-// restart costs the node one piece of bandwidth within the hour that the limit lives.
+// The table of used serial numbers lives in memory. After a restart replaying an upload meets ErrExists; of downloads the
+// Ledger has the serials, and MarkUsed brings back those that have not expired, so that no honest uplink is refused and
+// only what a crash took from the ledger, its last second, could be had twice.
 package piecenode

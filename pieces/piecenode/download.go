@@ -32,6 +32,9 @@ func (n *Node) download(ctx context.Context, _ rpc.Peer, header []byte, st *rpc.
 	if req.Length > limit.Limit {
 		return n.refuse("limit", pieces.ErrLimit)
 	}
+	if err := n.opts.Throttle.Admit(limit.Action); err != nil {
+		return n.refuse("bandwidth", err)
+	}
 	r, err := n.opts.Store.Open(ctx, limit.Satellite, limit.Piece)
 	if err != nil {
 		return err
@@ -47,29 +50,38 @@ func (n *Node) download(ctx context.Context, _ rpc.Peer, header []byte, st *rpc.
 			return err
 		}
 	}
-	return n.send(ctx, st, &req, &reply, r, &orders)
+	sent, err := n.send(ctx, st, &req, &reply, r, &orders)
+	if sent > 0 {
+		n.count.bytesOut.Add(int(sent))
+		n.opts.Ledger.Moved(limit.Satellite, limit.Action, sent)
+		n.opts.Ledger.Order(&limit, &req.Limit, &orders.highest)
+	}
+	if err == nil {
+		n.count.downloads.Inc()
+	}
+	return err
 }
 
-// send answers and moves the bytes as far as they are ordered.
+// send answers and moves the bytes as far as they are ordered. It returns how many were handed to the stream.
 func (n *Node) send(
 	ctx context.Context, st *rpc.ServerStream, req *pieces.DownloadHeader, reply *pieces.DownloadReply,
 	r io.ReaderAt, orders *orderBook,
-) error {
+) (sent int64, err error) {
 	// The smaller the piece, the more it matters that reply and bytes share packets.
 	buf := n.buffers.get(req.Length)
 	defer n.buffers.put(buf)
 	first := (*buf)[:min(req.Length, int64(len(*buf)), orders.amount.Load())]
 	if _, err := r.ReadAt(first, req.Offset); err != nil {
-		return err
+		return 0, err
 	}
 	pace := n.pace(st, req.Length)
-	if err := pace.step(); err != nil {
-		return err
+	if err := n.turn(ctx, pace, len(first)); err != nil {
+		return 0, err
 	}
 	if err := st.ReplyBody(reply, first); err != nil {
-		return err
+		return 0, err
 	}
-	sent := int64(len(first))
+	sent = int64(len(first))
 	if sent < req.Length {
 		var stop func()
 		ctx, stop = orders.follow(ctx, st)
@@ -78,24 +90,29 @@ func (n *Node) send(
 	for sent < req.Length {
 		ordered, err := orders.wait(ctx, sent, time.Until(pace.deadline()))
 		if err != nil {
-			return err
+			return sent, err
 		}
 		chunk := (*buf)[:min(req.Length-sent, int64(len(*buf)), ordered-sent)]
 		if _, err := r.ReadAt(chunk, req.Offset+sent); err != nil {
-			return err
+			return sent, err
 		}
-		if err := pace.step(); err != nil {
-			return err
+		if err := n.turn(ctx, pace, len(chunk)); err != nil {
+			return sent, err
 		}
 		if _, err := st.Write(chunk); err != nil {
-			n.count.bytesOut.Add(int(sent))
-			return err
+			return sent, err
 		}
 		sent += int64(len(chunk))
 	}
-	n.count.downloads.Inc()
-	n.count.bytesOut.Add(int(sent))
-	return st.CloseWrite()
+	return sent, st.CloseWrite()
+}
+
+// turn waits until the owner's bandwidth has room for n bytes and starts the clock of the step that moves them.
+func (n *Node) turn(ctx context.Context, p pace, bytes int) error {
+	if err := n.opts.Throttle.Wait(ctx, bytes); err != nil {
+		return err
+	}
+	return p.step()
 }
 
 // orderBook holds the highest order of a download. One goroutine adds, another waits.
@@ -104,6 +121,8 @@ type orderBook struct {
 	wanted int64 // bytes of the range: more than that needs no order
 	amount atomic.Int64
 	wake   chan struct{} // one token: the amount grew
+
+	highest pieces.Order // of who adds, until it has ended
 }
 
 // minOrderStep is the least that an order adds, unless it is the last: each costs us a signature check, and orders for a
@@ -118,6 +137,7 @@ func (b *orderBook) add(order *pieces.Order) error {
 	if !valid || !needed || !order.Verify(b.limit.UplinkKey) {
 		return pieces.ErrOrder
 	}
+	b.highest = *order
 	b.amount.Store(order.Amount)
 	select {
 	case b.wake <- struct{}{}:

@@ -31,6 +31,12 @@ type Options struct {
 	StallTimeout time.Duration
 	// MaxSerials bounds the table of used serial numbers; 1,000,000, about 40 MB when full.
 	MaxSerials int
+
+	Ledger    Ledger    // nil: orders are verified and dropped
+	Throttle  Throttle  // nil: as fast as it goes
+	Collector Collector // nil: garbage filters are refused
+	// MaxProofs bounds the proofs that are cut at once, each a read of a whole piece; 4. More wait.
+	MaxProofs int
 }
 
 // Node serves the piece protocol.
@@ -39,6 +45,7 @@ type Node struct {
 	serials *serials
 	buffers *buffers
 	count   *counters
+	proving chan struct{} // one token for each proof that is being cut
 }
 
 // New makes a Node.
@@ -52,14 +59,24 @@ func New(opts Options) *Node {
 	if opts.MaxSerials == 0 {
 		opts.MaxSerials = 1_000_000
 	}
+	if opts.MaxProofs == 0 {
+		opts.MaxProofs = 4
+	}
 	if opts.Metrics == nil {
 		opts.Metrics = metrics.NewSet()
+	}
+	if opts.Ledger == nil {
+		opts.Ledger = noLedger{}
+	}
+	if opts.Throttle == nil {
+		opts.Throttle = noThrottle{}
 	}
 	return &Node{
 		opts:    opts,
 		serials: newSerials(opts.MaxSerials),
 		buffers: newBuffers(),
 		count:   newCounters(opts.Metrics),
+		proving: make(chan struct{}, opts.MaxProofs),
 	}
 }
 
@@ -68,6 +85,12 @@ func (n *Node) Register(s *rpc.Server) {
 	s.Stream(pieces.MethodUpload, pieces.MaxHeaderSize, n.upload)
 	s.Stream(pieces.MethodDownload, pieces.MaxHeaderSize, n.download)
 	rpc.Unary(s, pieces.MethodPing, rpc.Limits{}, n.ping)
+	n.registerCare(s)
+}
+
+// MarkUsed makes the limit of a serial number count as used, as after a restart those do whose orders were kept.
+func (n *Node) MarkUsed(satellite netx.NodeID, serial pieces.SerialNumber) {
+	n.serials.use(satellite, serial, n.opts.Now())
 }
 
 func (n *Node) ping(context.Context, rpc.Peer, *pieces.Empty) (*pieces.PingReply, error) {

@@ -30,6 +30,9 @@ func (n *Node) upload(ctx context.Context, _ rpc.Peer, header []byte, st *rpc.Se
 	if req.Size > limit.Limit {
 		return n.refuse("limit", pieces.ErrLimit)
 	}
+	if err := n.opts.Throttle.Admit(limit.Action); err != nil {
+		return n.refuse("bandwidth", err)
+	}
 	w, err := n.opts.Store.Create(ctx, pieces.CreateOptions{
 		Satellite: limit.Satellite, Piece: limit.Piece, Size: req.Size, Expires: limit.PieceExpires,
 	})
@@ -37,7 +40,7 @@ func (n *Node) upload(ctx context.Context, _ rpc.Peer, header []byte, st *rpc.Se
 		return err
 	}
 	defer func() { _ = w.Cancel() }() // after Commit it does nothing
-	hash, err := n.receive(st, w, req.Size, n.pace(st, req.Size))
+	hash, err := n.receive(ctx, st, w, req.Size, n.pace(st, req.Size))
 	if err != nil {
 		n.count.cancelledUploads.Inc()
 		return err
@@ -56,13 +59,16 @@ func (n *Node) upload(ctx context.Context, _ rpc.Peer, header []byte, st *rpc.Se
 	}
 	n.count.uploads.Inc()
 	n.count.bytesIn.Add(int(req.Size))
+	n.opts.Ledger.Moved(limit.Satellite, limit.Action, req.Size)
 	ack := pieces.PieceAck{Piece: limit.Piece, Size: req.Size, Hash: hash, Created: n.opts.Now()}
 	ack.Sign(key)
 	return st.Reply(&ack)
 }
 
 // receive moves size bytes of body into w and returns their hash.
-func (n *Node) receive(st *rpc.ServerStream, w io.Writer, size int64, pace pace) (hash [32]byte, err error) {
+func (n *Node) receive(
+	ctx context.Context, st *rpc.ServerStream, w io.Writer, size int64, pace pace,
+) (hash [32]byte, err error) {
 	hasher := n.buffers.hashers.Get().(*blake3.Hasher)
 	defer n.buffers.hashers.Put(hasher)
 	hasher.Reset()
@@ -70,6 +76,9 @@ func (n *Node) receive(st *rpc.ServerStream, w io.Writer, size int64, pace pace)
 	defer n.buffers.put(buf)
 	for left := size; left > 0; {
 		chunk := (*buf)[:min(left, int64(len(*buf)))]
+		if err := n.opts.Throttle.Wait(ctx, len(chunk)); err != nil {
+			return hash, err
+		}
 		if err := fill(st, chunk, pace); err != nil {
 			return hash, err
 		}

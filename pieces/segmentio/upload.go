@@ -17,7 +17,8 @@ import (
 // tick is how often the conductors look for stalls.
 const tick = 50 * time.Millisecond
 
-// Upload stores a segment on as many nodes as its scheme wants, or on more than Repair when no more can be had.
+// Upload stores a segment on as many nodes as its scheme wants, or on more than Repair when no more can be had. Where
+// limits have groups it goes on until the loss of any one group would leave Required pieces, as far as the limits go.
 //
 // Errors: *TooFewError (pieces.ErrTooFewPieces); the cause of ctx. Whatever it returns, every goroutine has ended.
 func (c *Client) Upload(ctx context.Context, req *UploadRequest) (*UploadResult, error) {
@@ -35,8 +36,10 @@ func (c *Client) Upload(ctx context.Context, req *UploadRequest) (*UploadResult,
 		active:  make(map[*attempt]struct{}),
 		events:  make(chan event),
 		stored:  make(map[int]pieces.StoredPiece),
+		groupOf: make(map[int]uint32),
 		started: time.Now(),
 	}
+	u.grouped = slices.ContainsFunc(req.Limits, func(l pieces.PieceLimit) bool { return l.Group != 0 })
 	initial := make([]int, 0, req.Redundancy.Optimal)
 	for _, limit := range u.queue[:min(len(u.queue), req.Redundancy.Optimal)] {
 		initial = append(initial, limit.Number)
@@ -92,6 +95,8 @@ type upload struct {
 	events    chan event
 	senders   sync.WaitGroup
 	stored    map[int]pieces.StoredPiece
+	groupOf   map[int]uint32  // of stored pieces
+	grouped   bool            // some limits have a group
 	durations []time.Duration // of stored pieces
 	failures  []NodeError
 	retry     []int // numbers whose nodes failed
@@ -150,6 +155,9 @@ func (u *upload) launch() {
 		}
 		u.start(limit)
 		wanted--
+	}
+	if wanted <= 0 {
+		u.spread()
 	}
 	if wanted > 0 && len(u.queue) == 0 && len(u.retry) > 0 {
 		u.replace()
@@ -224,6 +232,7 @@ func (u *upload) handle(e event) {
 	}
 	u.c.nodes.succeeded(node)
 	u.durations = append(u.durations, time.Since(e.a.started))
+	u.groupOf[e.a.limit.Number] = e.a.limit.Group
 	u.stored[e.a.limit.Number] = pieces.StoredPiece{Number: e.a.limit.Number, Node: node, Ack: *e.ack}
 }
 
@@ -285,7 +294,7 @@ func median(spans []time.Duration) time.Duration {
 // finished says whether there is nothing more to wait for, and whether what is stored is enough.
 func (u *upload) finished() (bool, error) {
 	r := u.req.Redundancy
-	if len(u.stored) >= r.Optimal {
+	if len(u.stored) >= r.Optimal && (!u.grouped || u.secured(len(u.stored), u.storedGroups()) || !u.canSpread()) {
 		return true, nil
 	}
 	more := len(u.queue) > 0 || u.replacing || (len(u.retry) > 0 && u.req.Replace != nil && !u.dry)

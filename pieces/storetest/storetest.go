@@ -42,6 +42,7 @@ func Run(t *testing.T, s Subject) {
 		{"deleted while open", testDeletedWhileOpen},
 		{"list", testList},
 		{"concurrent", testConcurrent},
+		{"scrub", testScrub},
 		{"close", testClose},
 	}
 	for _, test := range tests {

@@ -37,130 +37,6 @@ func useFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "use", Usage: "use it from now on (the first one always is)"}
 }
 
-func (a *app) accessCreateCommand() *cli.Command {
-	return &cli.Command{
-		Name: "create", Usage: "make an access from a satellite's address, an API key and a passphrase",
-		Description: `Asks for what is not given. The passphrase never leaves this machine; another passphrase makes another
-access, which does not open what was stored with the first. Neither it nor the API key can be given as a
-flag, since other users of the machine can see those.`,
-		UsageText: `storj access create
-storj access create --satellite 1abc...@203.0.113.7:7777 --api-key-file key.txt --passphrase-file pass.txt --name home
-STORJ_API_KEY=... storj access create --satellite ... --generate-passphrase --export-to grant.txt`,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "satellite", Usage: "`ID@HOST:PORT` of the satellite"},
-			&cli.StringFlag{Name: "api-key-file", Usage: "`FILE` with the API key, - for standard input (or STORJ_API_KEY)"},
-			&cli.StringFlag{Name: "passphrase-file", Usage: "`FILE` with the passphrase, - for standard input"},
-			&cli.BoolFlag{Name: "generate-passphrase", Usage: "make a passphrase and show it once"},
-			&cli.StringFlag{Name: "name", Usage: "`NAME` to save it under", DefaultText: defaultAccessName},
-			useFlag(), forceFlag(),
-			&cli.StringFlag{Name: "export-to", Usage: "write the grant to `FILE`; it is saved only if --name is given too"},
-		},
-		Action: a.accessCreate,
-	}
-}
-
-func (a *app) accessCreate(c *cli.Context) error {
-	if _, err := arguments(c, 0, 0); err != nil {
-		return err
-	}
-	name := c.String("name")
-	if name == "" && c.String("export-to") == "" {
-		name = defaultAccessName
-	}
-	store, err := a.store(c)
-	if err != nil {
-		return err
-	}
-	if err := checkNew(store, name, c.Bool("force")); err != nil {
-		return err
-	}
-	grant, err := a.requestGrant(c)
-	if err != nil {
-		return err
-	}
-	if file := c.String("export-to"); file != "" {
-		if err := writeSecretFile(file, grant, c.Bool("force")); err != nil {
-			return err
-		}
-		a.printf("wrote the grant to %s\n", file)
-	}
-	if name == "" {
-		return nil
-	}
-	return a.saveNew(c, store, name, grant)
-}
-
-// checkNew says whether a name may be saved, before a person is asked for anything. The empty name is not saved.
-func checkNew(store accesses.Store, name string, force bool) error {
-	if name == "" {
-		return nil
-	}
-	if err := accesses.CheckName(name); err != nil {
-		return err
-	}
-	if _, err := store.Find(name); err == nil && !force {
-		return fmt.Errorf("%w: %s", accesses.ErrExists, name)
-	}
-	return nil
-}
-
-// requestGrant gathers what makes an access, and asks the satellite for the rest.
-func (a *app) requestGrant(c *cli.Context) (string, error) {
-	ctx := c.Context
-	if c.String("api-key-file") == "-" && c.String("passphrase-file") == "-" {
-		return "", usageError("only one of API key and passphrase can come from standard input")
-	}
-	satellite := c.String("satellite")
-	var err error
-	if satellite == "" {
-		if satellite, err = a.ask(ctx, "Satellite (ID@host:port):", "--satellite ID@HOST:PORT"); err != nil {
-			return "", err
-		}
-	}
-	key, err := a.apiKey(ctx, c.String("api-key-file"))
-	if err != nil {
-		return "", err
-	}
-	passphrase, err := a.passphrase(c)
-	if err != nil {
-		return "", err
-	}
-	client, err := a.client(c)
-	if err != nil {
-		return "", err
-	}
-	access, err := uplink.RequestAccess(ctx, a.uplinkConfig(client), satellite, key, passphrase)
-	if err != nil {
-		return "", err
-	}
-	return access.Serialize()
-}
-
-func (a *app) apiKey(ctx context.Context, file string) (string, error) {
-	if file != "" {
-		raw, err := a.readSecretFile(file)
-		return strings.TrimSpace(string(raw)), err
-	}
-	if key := strings.TrimSpace(a.env.getenv("STORJ_API_KEY")); key != "" {
-		return key, nil
-	}
-	key, err := a.askSecret(ctx, "API key:", "--api-key-file FILE, or STORJ_API_KEY in the environment")
-	return strings.TrimSpace(key), err
-}
-
-func (a *app) passphrase(c *cli.Context) ([]byte, error) {
-	file, generate := c.String("passphrase-file"), c.Bool("generate-passphrase")
-	switch {
-	case file != "" && generate:
-		return nil, usageError("--passphrase-file and --generate-passphrase exclude each other")
-	case file != "":
-		return a.readSecretFile(file)
-	case generate:
-		return a.generatePassphrase(), nil
-	}
-	return a.newPassphrase(c.Context)
-}
-
 // saveNew saves a grant and says so.
 func (a *app) saveNew(c *cli.Context, store accesses.Store, name, grant string) error {
 	err := store.Save(name, grant, accesses.SaveOptions{Use: c.Bool("use"), Replace: c.Bool("force")})
@@ -169,10 +45,10 @@ func (a *app) saveNew(c *cli.Context, store accesses.Store, name, grant string) 
 	}
 	current, err := store.Find("")
 	if err == nil && current.Name == name {
-		a.printf("saved access %s; it is used from now on\n", name)
+		a.tell(c, "saved access %s; it is used from now on", name)
 		return nil
 	}
-	a.printf("saved access %s; to use it: storj access use %s\n", name, name)
+	a.tell(c, "saved access %s; to use it: storj access use %s", name, name)
 	return nil
 }
 
@@ -273,7 +149,9 @@ type accessLine struct {
 	NotBefore    *time.Time `json:"not_before,omitempty"`
 	Expires      *time.Time `json:"expires,omitempty"`
 	MaxObjectTTL string     `json:"max_object_ttl,omitempty"`
+	Denies       []string   `json:"denies,omitempty"` // beside what is not in Allows
 	Invalid      bool       `json:"invalid,omitempty"`
+	Grant        string     `json:"grant,omitempty"` // the secret itself, where it is asked for
 }
 
 func newAccessLine(named accesses.Named) accessLine {
@@ -292,6 +170,11 @@ func newAccessLine(named accesses.Named) accessLine {
 	p := info.Permission
 	if info.Restrictions >= 0 {
 		line.Allows = p.Operations()
+	}
+	for _, name := range deniableNames() {
+		if *deniable(&p.Locks, name) {
+			line.Denies = append(line.Denies, name)
+		}
 	}
 	line.NotBefore, line.Expires = instant(p.NotBefore), instant(p.NotAfter)
 	if p.MaxObjectTTL > 0 {
@@ -317,6 +200,9 @@ func (l accessLine) rows(t *screen.Table) {
 		allows = "unknown: it was restricted by a later version"
 	}
 	t.Row("allows", allows)
+	if len(l.Denies) > 0 {
+		t.Row("denies", strings.Join(l.Denies, ", "))
+	}
 	if l.NotBefore != nil {
 		t.Row("begins", screen.Instant(*l.NotBefore))
 	}

@@ -12,11 +12,14 @@ import (
 
 func (a *app) mbCommand() *cli.Command {
 	return &cli.Command{
-		Name: "mb", Usage: "make buckets", ArgsUsage: "sj://BUCKET...", Category: categoryObjects,
-		UsageText: "storj mb sj://photos\nstorj mb --if-absent sj://photos",
+		Name: "mb", Usage: "make buckets", ArgsUsage: "sj://BUCKET...", Category: categoryBuckets,
+		UsageText: "storj mb sj://photos\nstorj mb --versioning sj://documents\nstorj mb --if-absent sj://photos",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "plain-names", Usage: "let the satellite see object names: it then lists them in their order; content is encrypted all the same"},
-			&cli.BoolFlag{Name: "if-absent", Usage: "succeed when the bucket exists"},
+			&cli.BoolFlag{Name: "versioning", Usage: "keep old versions of objects"},
+			&cli.BoolFlag{Name: "lock", Usage: "permit object lock, with versioning, for good"},
+			&cli.BoolFlag{Name: "if-absent", Usage: "succeed when the bucket exists, whatever its settings"},
+			jsonOutput(),
 		},
 		Action: func(c *cli.Context) error {
 			return a.eachBucket(c, func(ctx context.Context, p *uplink.Project, name string) error {
@@ -24,11 +27,17 @@ func (a *app) mbCommand() *cli.Command {
 				if c.Bool("if-absent") {
 					create = p.EnsureBucket
 				}
-				_, err := create(ctx, name, &uplink.BucketOptions{PlainNames: c.Bool("plain-names")})
-				if err == nil {
-					a.printf("made sj://%s\n", name)
+				bucket, err := create(ctx, name, &uplink.BucketOptions{
+					PlainNames: c.Bool("plain-names"), Versioning: c.Bool("versioning") || c.Bool("lock"), ObjectLock: c.Bool("lock"),
+				})
+				if err != nil {
+					return err
 				}
-				return err
+				if c.Bool(jsonFlag) {
+					return a.printJSON(newBucketLine(bucket))
+				}
+				a.printf("made sj://%s\n", name)
+				return nil
 			})
 		},
 	}
@@ -36,28 +45,42 @@ func (a *app) mbCommand() *cli.Command {
 
 func (a *app) rbCommand() *cli.Command {
 	return &cli.Command{
-		Name: "rb", Usage: "delete buckets", ArgsUsage: "sj://BUCKET...", Category: categoryObjects,
-		UsageText: "storj rb sj://photos\nstorj rb --force sj://photos   # with all that is in it",
+		Name: "rb", Usage: "delete buckets", ArgsUsage: "sj://BUCKET...", Category: categoryBuckets,
+		Description: "With --force the satellite deletes all that is in it, all versions too; what is locked stays, and the bucket with it.",
+		UsageText:   "storj rb sj://photos\nstorj rb --force sj://photos   # with all that is in it",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "force", Usage: "delete all that is in it, too"},
+			&cli.BoolFlag{Name: "force", Usage: "delete all that is in it, too"}, bypassFlag(), jsonOutput(), progressFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			return a.eachBucket(c, func(ctx context.Context, p *uplink.Project, name string) error {
 				if !c.Bool("force") {
 					err := p.DeleteBucket(ctx, name)
 					if err == nil {
-						a.printf("deleted sj://%s\n", name)
+						a.tell(c, "deleted sj://%s", name)
 					}
+					return a.printRemoved(c, err, removedLine{Place: "sj://" + name})
+				}
+				job, err := p.DropBucket(ctx, name, &uplink.DeletePrefixOptions{BypassGovernance: c.Bool("bypass-governance")})
+				if err != nil {
 					return err
 				}
-				objects, err := p.DeleteBucketWithObjects(ctx, name)
-				if err == nil {
-					a.printf("deleted sj://%s with %s\n", name, screen.Plural(objects, "object"))
+				done, err := a.watchDeletion(ctx, c, p, job)
+				if err != nil {
+					return err
 				}
-				return err
+				a.tell(c, "deleted sj://%s with %s", name, screen.Plural(done.Objects, "object"))
+				return a.printRemoved(c, nil, removedLine{Place: "sj://" + name, Objects: done.Objects, Bytes: done.Bytes})
 			})
 		},
 	}
+}
+
+// printRemoved prints what was deleted, with --json, unless that failed.
+func (a *app) printRemoved(c *cli.Context, err error, line removedLine) error {
+	if err != nil || !c.Bool(jsonFlag) {
+		return err
+	}
+	return a.printJSON(line)
 }
 
 // eachBucket does work for each bucket that is named as an argument.

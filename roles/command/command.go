@@ -65,28 +65,38 @@ func (a *app) run(ctx context.Context) error {
 // Categories of commands, in the order in which help shows them.
 const (
 	categoryObjects = "Objects"
+	categoryBuckets = "Buckets"
 	categoryAccess  = "Access"
 	categoryRoles   = "Run a network"
 	categoryOther   = "Other"
 )
 
 func categories() []string {
-	return []string{categoryObjects, categoryAccess, categoryRoles, categoryOther}
+	return []string{categoryObjects, categoryBuckets, categoryAccess, categoryRoles, categoryOther}
 }
 
 // commands lists the subcommands in the order in which help shows them.
 func (a *app) commands() []*cli.Command {
 	return []*cli.Command{
 		a.cpCommand(),
+		a.syncCommand(),
 		a.lsCommand(),
+		a.treeCommand(),
 		a.catCommand(),
 		a.mvCommand(),
 		a.rmCommand(),
 		a.statCommand(),
 		a.duCommand(),
 		a.metaCommand(),
+		a.tagCommand(),
+		a.versionsCommand(),
+		a.restoreCommand(),
+		a.lockCommand(),
+		a.uploadsCommand(),
 		a.mbCommand(),
 		a.rbCommand(),
+		a.bucketCommand(),
+		a.usageCommand(),
 		a.accessCommand(),
 		a.shareCommand(),
 		a.upCommand(),
@@ -98,6 +108,7 @@ func (a *app) commands() []*cli.Command {
 		a.completionCommand(),
 		a.helpCommand(),
 		a.completeCommand(),
+		a.docsCommand(),
 	}
 }
 

@@ -21,21 +21,29 @@ func (a *app) cpCommand() *cli.Command {
 		Name: "cp", Usage: "copy files to the network, back, and within it", ArgsUsage: "SOURCE... DESTINATION", Category: categoryObjects,
 		Description: `A source or the destination is sj://BUCKET/KEY; the other may be a local path, or - for standard input or output.
 From one sj:// place to another nothing is moved through this machine.
-A download appears under its name when all of it is on disk; an interrupted one leaves nothing behind.
-With -r the content of a directory or prefix is copied. To go on with an interrupted copy, repeat it with --if-absent.`,
+A download appears under its name when all of it is on disk. With -r the content of a directory or prefix is copied.
+
+A transfer of a large file that was interrupted, by whatever, goes on where it was when the command is repeated. For
+many files there is storj sync, or --if-absent, which leaves what is there. --parallel says how many large files move
+at once; of those up to 64 kB it is eight times as many.`,
 		UsageText: `storj cp cat.jpg sj://photos/2026/           # upload as 2026/cat.jpg
 storj cp sj://photos/2026/cat.jpg .          # download
 storj cp -r ~/Documents sj://backup/docs/    # all files below a directory
 tar c dir | storj cp - sj://backup/dir.tar   # from standard input
 storj cp --range 0-99 sj://logs/today -      # the first 100 bytes
-storj cp --expires +30d dump.sql sj://backup/`,
+storj cp --limit 5MB/s --expires +30d dump.sql sj://backup/
+storj cp --version 1792f0a3b5c1e sj://photos/cat.jpg old-cat.jpg`,
 		Flags: append([]cli.Flag{
 			recursiveFlag(), dryRunFlag(), jsonOutput(),
-			&cli.BoolFlag{Name: "if-absent", Aliases: []string{"no-clobber", "n"}, Usage: "leave what exists at the destination as it is"},
+			ifAbsentFlag(), ifMatchFlag(), versionFlag(),
 			&cli.StringFlag{Name: "range", Usage: "part of one object: `FIRST-LAST`, FIRST- or -COUNT bytes"},
 			&cli.StringFlag{Name: "expires", Usage: "delete the upload at `TIME`: +24h, +30d, 2027-01-31 or RFC 3339"},
 			&cli.StringSliceFlag{Name: "metadata", Usage: "`KEY=VALUE` to keep with the upload (repeatable), or a JSON object"},
-			progressFlag(), quietFlag(),
+			&cli.StringSliceFlag{Name: "tag", Usage: "`KEY=VALUE` to tag the upload with (repeatable)"},
+			&cli.StringFlag{Name: "retain-until", Usage: "protect the new version until `TIME`, in a bucket with object lock"},
+			&cli.StringFlag{Name: "retain-mode", Usage: "`MODE` of that: governance or compliance", Value: "governance"},
+			&cli.BoolFlag{Name: "legal-hold", Usage: "put a legal hold on the new version"},
+			rateFlag(), resumeFlag(), partSizeFlag(), progressFlag(), quietFlag(),
 		}, clientFlags("parallel", "memory")...),
 		Action: func(c *cli.Context) error { return a.copyAction(c, false) },
 	}
@@ -49,11 +57,21 @@ func (a *app) mvCommand() *cli.Command {
 storj mv -r sj://photos/new/ sj://photos/2026/`,
 		Flags: append([]cli.Flag{
 			recursiveFlag(), dryRunFlag(), jsonOutput(),
-			&cli.BoolFlag{Name: "if-absent", Aliases: []string{"no-clobber", "n"}, Usage: "leave what exists at the destination as it is"},
+			ifAbsentFlag(), ifMatchFlag(),
 			progressFlag(), quietFlag(),
 		}, clientFlags("parallel")...),
 		Action: func(c *cli.Context) error { return a.copyAction(c, true) },
 	}
+}
+
+func ifAbsentFlag() cli.Flag {
+	return &cli.BoolFlag{
+		Name: "if-absent", Aliases: []string{"if-none-match", "no-clobber", "n"}, Usage: "leave what exists at the destination as it is",
+	}
+}
+
+func ifMatchFlag() cli.Flag {
+	return &cli.StringFlag{Name: "if-match", Usage: "replace the destination only while its `REVISION`, as storj stat shows it, is this one"}
 }
 
 func recursiveFlag() cli.Flag {
@@ -92,6 +110,9 @@ func (a *app) copyAction(c *cli.Context, move bool) error {
 		return err
 	}
 	opts.Parallel = client.Parallel
+	if err := a.resumable(c, client, &opts); err != nil {
+		return err
+	}
 	last := len(places) - 1
 	job := &copyJob{app: a, c: c, opts: opts, sources: places[:last], dest: places[last]}
 	return a.withProject(c, job.run)
@@ -110,12 +131,27 @@ type copyJob struct {
 func (a *app) transferOptions(c *cli.Context, move bool) (transfer.Options, error) {
 	opts := transfer.Options{
 		Move: move, Recursive: c.Bool("recursive"), DryRun: c.Bool("dry-run"), IfAbsent: c.Bool("if-absent"),
-		Stdin: a.stdin, Stdout: a.out,
+		Stdin: a.stdin, Stdout: a.out, IfRevision: c.String("if-match"),
+	}
+	if opts.IfRevision != "" && opts.IfAbsent {
+		return opts, usageError("--if-match and --if-absent exclude each other")
 	}
 	if move {
 		return opts, nil
 	}
+	opts.Version, opts.LegalHold = c.String("version"), c.Bool("legal-hold")
 	var err error
+	if opts.Retention, err = retentionOf(c.String("retain-mode"), c.String("retain-until"), time.Now()); err != nil {
+		return opts, err
+	}
+	tags, err := parseMetadata(c.StringSlice("tag"))
+	if err != nil {
+		return opts, err
+	}
+	opts.Tags = uplink.Tags(tags)
+	if opts.Limit, err = limiter(c); err != nil {
+		return opts, err
+	}
 	if text := c.String("range"); text != "" {
 		if opts.Range, err = parseRange(text); err != nil {
 			return opts, err
@@ -130,7 +166,14 @@ func (a *app) transferOptions(c *cli.Context, move bool) (transfer.Options, erro
 
 // run transfers, with its output.
 func (j *copyJob) run(ctx context.Context, p *uplink.Project) error {
-	tally := newTally("item")
+	return j.carryOut(ctx, p, "item", func(t *transfer.Transfer) (transfer.Summary, error) {
+		return t.Run(ctx, j.sources, j.dest)
+	})
+}
+
+// carryOut shows what a transfer does, which run runs.
+func (j *copyJob) carryOut(ctx context.Context, p *uplink.Project, noun string, run func(*transfer.Transfer) (transfer.Summary, error)) error {
+	tally := newTally(noun)
 	j.opts.Warn = func(text string) { j.warn("%s", text) }
 	j.opts.Done = func(r transfer.Result) {
 		tally.count(r.Err)
@@ -140,17 +183,20 @@ func (j *copyJob) run(ctx context.Context, p *uplink.Project) error {
 		j.opts.Progress = screen.Start(j.env.Stderr, screen.Options{Width: j.env.Terminal.Width})
 	}
 	started := time.Now()
-	summary, err := transfer.New(p, j.opts).Run(ctx, j.sources, j.dest)
+	summary, err := run(transfer.New(p, j.opts))
 	j.opts.Progress.Stop()
 	if err != nil {
 		if summary.Done > 0 && !summary.Single {
-			j.errorLine("%s done before that", screen.Plural(summary.Done, "item"))
+			j.errorLine("%s done before that", screen.Plural(summary.Done, noun))
+		}
+		if ctx.Err() != nil && j.opts.Resume != nil && j.opts.Resume.Pending() {
+			j.errorLine("the same command goes on where it was")
 		}
 		return err
 	}
 	if j.opts.Progress != nil && !j.opts.DryRun {
 		span := time.Since(started)
-		j.errorLine("%s, %s in %s, %s", screen.Plural(summary.Done, "item"), screen.Bytes(summary.Bytes), screen.Span(span),
+		j.errorLine("%s, %s in %s, %s", screen.Plural(summary.Done, noun), screen.Bytes(summary.Bytes), screen.Span(span),
 			screen.Rate(summary.Bytes, span))
 	}
 	return tally.result(j.hiddenNames(summary.Hidden, summary.Done+summary.Skipped+summary.Failed))
@@ -164,7 +210,7 @@ func (j *copyJob) showsProgress() bool {
 // transferLine is what --json prints for each item.
 type transferLine struct {
 	Op      transfer.Op `json:"op"`
-	From    string      `json:"from"`
+	From    string      `json:"from,omitempty"`
 	To      string      `json:"to"`
 	Bytes   int64       `json:"bytes"`
 	Skipped bool        `json:"skipped,omitempty"`
@@ -197,11 +243,16 @@ func (j *copyJob) showResult(r transfer.Result) {
 
 func (j *copyJob) resultLine(r transfer.Result) string {
 	line := fmt.Sprintf("%s %s -> %s", r.Op, screen.Printable(r.From.String()), screen.Printable(r.To.String()))
+	if r.Op == transfer.Delete {
+		line = fmt.Sprintf("%s %s", r.Op, screen.Printable(r.To.String()))
+	}
 	switch {
 	case r.Skipped:
 		return line + j.style.Dim("  exists, skipped")
 	case j.opts.DryRun:
 		return line + j.style.Dim("  (not done)")
+	case r.Op == transfer.Delete:
+		return line
 	}
 	return line + j.style.Dim("  "+screen.Bytes(r.Bytes))
 }

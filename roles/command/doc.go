@@ -10,7 +10,11 @@
 // errors to message, hint and exit status. arguments.go lets flags stand anywhere in the line; help.go and completion.go
 // read the same tree of commands.
 //
-// Rooms: location reads sj:// places; accesses keeps grants; screen formats for people; transfer copies many objects.
+// Rooms: location reads sj:// places; accesses keeps grants; screen formats for people; transfer copies many objects, and
+// resume keeps what it needs to go on; syncer compares two places; match is for patterns, pace for rates, words for
+// passphrases.
+//
+// docs.go writes docs/cli.md from the commands; a test says when that is not what they say any more.
 //
 // # Exit status
 //

@@ -25,7 +25,8 @@ type Env struct {
 
 	// Terminal says which of the streams are a person's. The zero value is none: no prompts, colour or progress.
 	Terminal Terminal
-	// Transport, when set, carries the connections of access commands; nil: QUIC.
+	// Transport, when set, carries the connections of access commands, and those of `satellite health` and its like, for which
+	// it must be the satellite's; nil: QUIC.
 	Transport uplink.Transport
 	// Executable is the path of the program itself, for commands that start others of it; empty: os.Executable.
 	Executable string

@@ -19,6 +19,7 @@ import (
 	"storj/roles/command/location"
 	"storj/roles/command/screen"
 	"storj/roles/command/transfer"
+	"storj/roles/satellite/care"
 	"storj/roles/satellite/placement"
 	"storj/roles/storagenode"
 	"storj/roles/uplink"
@@ -63,6 +64,12 @@ func exitCodes() []exitCode {
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
+
+// isUsage says whether an error is that of the command line or of an argument.
+func isUsage(err error) bool {
+	status, _ := judge(err)
+	return status == exitUsage
+}
 
 func usageErrorf(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
 
@@ -134,7 +141,10 @@ func explainItem(e *transfer.ItemError) string {
 }
 
 func itemPlaces(i transfer.Item) string {
-	if i.To.String() == "" || i.To.Std {
+	switch {
+	case i.Op == transfer.Delete:
+		return i.To.String()
+	case i.To.String() == "" || i.To.Std:
 		return i.From.String()
 	}
 	return i.From.String() + " -> " + i.To.String()
@@ -205,6 +215,14 @@ func verdicts() []verdict {
 		{uplink.ErrBucketExists, exitExists, "", true},
 		{uplink.ErrBucketNotEmpty, exitExists, "`storj rb --force` deletes it with all that is in it.", true},
 		{uplink.ErrObjectKeyInvalid, exitUsage, "", false},
+		{uplink.ErrDeleteMarker, exitNotFound, "`storj versions` shows the older versions, `storj restore` brings back the newest of them.", true},
+		{uplink.ErrObjectLocked, exitDenied, "`storj lock show` tells until when; --bypass-governance deletes what is locked in mode governance, if the access permits it.", true},
+		{uplink.ErrObjectLockDisabled, exitUsage, "`storj bucket lock` permits it, for good.", true},
+		{uplink.ErrRetentionInvalid, exitUsage, "", false},
+		{uplink.ErrPartInvalid, exitUsage, "", false},
+		{uplink.ErrBucketState, exitUsage, "Object lock needs versioning, and neither can be taken back; `storj bucket show` shows how it is.", false},
+		{uplink.ErrLifecycleInvalid, exitUsage, "", false},
+		{uplink.ErrDeletionNotFound, exitNotFound, "", true},
 		{uplink.ErrObjectNotFound, exitNotFound, "`storj ls` shows what is there; for a prefix give -r.", true},
 		{uplink.ErrObjectExists, exitExists, "", false},
 		{uplink.ErrObjectChanged, exitExists, "Try again.", true},
@@ -220,6 +238,9 @@ func verdicts() []verdict {
 		{errMissing, exitNotFound, "", false},
 		{metainfo.ErrProjectExists, exitExists, "", true},
 		{metainfo.ErrKeyExists, exitExists, "", true},
+		{care.ErrArchive, exitCorrupt, "", true},
+		{care.ErrNotEmpty, exitExists, "A backup is restored to a directory of its own: give another --dir.", false},
+		{care.ErrPassphrase, exitUsage, "", true},
 		{fs.ErrNotExist, exitNotFound, "", false},
 		{fs.ErrPermission, exitDenied, "", false},
 		{fs.ErrExist, exitExists, "", false},

@@ -15,6 +15,7 @@ import (
 	"storj/roles/command/accesses"
 	"storj/roles/command/screen"
 	"storj/roles/storagenode"
+	"storj/roles/storagenode/bandwidth"
 )
 
 // joinVariable may hold the token of a node.
@@ -25,7 +26,8 @@ func (a *app) nodeCommand() *cli.Command {
 		Name: "node", Usage: "run a storage node: who keeps pieces for a satellite", Category: categoryRoles,
 		Description: "All commands find the node by --dir, or STORJ_NODE_DIR, or in the user's data directory.",
 		Subcommands: []*cli.Command{
-			a.nodeRunCommand(), a.nodeStatusCommand(), a.nodeCheckCommand(), a.nodeConfigCommand(),
+			a.nodeRunCommand(), a.nodeStatusCommand(), a.nodeUsageCommand(), a.nodeCheckCommand(), a.nodeExitCommand(),
+			a.nodeForgetCommand(), a.nodeDiskCommand(), a.nodeMoveCommand(), a.nodeConfigCommand(),
 		},
 	}
 }
@@ -51,6 +53,22 @@ func (r *nodeRole) disks() []storagenode.Disk {
 	return disks
 }
 
+// ioRate is what compaction may do, as the node wants it: below 0 is no bound.
+func (r *nodeRole) ioRate() int64 {
+	if r.config.CompactSpeed == 0 {
+		return -1
+	}
+	return int64(r.config.CompactSpeed)
+}
+
+func (r *nodeRole) bandwidth() bandwidth.Options {
+	opts := bandwidth.Options{Rate: int64(r.config.Bandwidth), Monthly: int64(r.config.Monthly)}
+	for _, h := range r.config.Hours() {
+		opts.Schedule = append(opts.Schedule, bandwidth.Span{Start: h.Start, End: h.End, Rate: int64(h.Speed)})
+	}
+	return opts
+}
+
 func (a *app) nodeRunCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "start the node, until it is interrupted",
@@ -60,6 +78,7 @@ remembered in the settings file; later starts need --dir at most. A second token
 storj node run --dir /mnt/disk/storj --join @token.txt --capacity 4TB --external-address node.example.org:28967
 storj node run --join @token.txt --dir /mnt/a/storj --dir /mnt/b/storj --capacity 4TB
 storj node run --join @token.txt --disks /mnt/a/storj=4TB --disks /mnt/b/storj=8TB
+storj node run --bandwidth 20Mbit --schedule 23:00-08:00=full --monthly 2TB --tag site=attic
 storj node run`,
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "join", Usage: "`TOKEN` of a satellite, or @FILE that holds it (or STORJ_NODE_JOIN)"},
@@ -86,10 +105,16 @@ func (a *app) nodeRun(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	now, err := a.rehearseClock()
+	if err != nil {
+		return err
+	}
 	node, err := storagenode.New(c.Context, storagenode.Options{
+		Now: now,
 		Dir: r.config.Dir, Disks: r.disks(), Reserve: int64(r.config.Reserve), RelaxedSync: r.config.RelaxedSync,
 		Address: r.config.Address, ExternalAddress: r.config.ExternalAddress, Domain: r.config.Domain,
 		DebugAddress: r.config.DebugAddress, Join: tokens, Version: a.env.Version.Version, Metrics: metrics.NewSet(), Log: log,
+		Tags: r.config.Tags, Scrub: time.Duration(r.config.Scrub), IORate: r.ioRate(), Bandwidth: r.bandwidth(),
 	})
 	if err != nil {
 		return err
@@ -136,80 +161,11 @@ func (a *app) joinTokens(c *cli.Context) ([]pieces.JoinToken, error) {
 	return tokens, nil
 }
 
-func (a *app) nodeStatusCommand() *cli.Command {
-	return &cli.Command{
-		Name: "status", Usage: "show how the running node is",
-		UsageText: "storj node status\nstorj node status --json",
-		Flags:     append([]cli.Flag{jsonOutput()}, settingFlags(&config.Node{}, "dir")...),
-		Action: func(c *cli.Context) error {
-			if _, err := arguments(c, 0, 0); err != nil {
-				return err
-			}
-			r, err := a.loadNode(c)
-			if err != nil && !r.loaded.exists {
-				return noNode(r.config.Dir)
-			}
-			if err != nil {
-				return err
-			}
-			status, err := storagenode.ReadStatus(c.Context, r.config.Dir)
-			if err != nil {
-				return err
-			}
-			if c.Bool(jsonFlag) {
-				return a.printIndented(status)
-			}
-			return a.showNodeStatus(status)
-		},
-	}
-}
-
 func noNode(dir string) error {
 	return &hintError{
 		fmt.Errorf("there is no node in %s: %w", dir, storagenode.ErrNotRunning),
 		"`storj node run --join TOKEN --capacity 500GB` makes one; --dir says where it is.",
 	}
-}
-
-func (a *app) showNodeStatus(s *storagenode.Status) error {
-	space, traffic := s.Space, s.Traffic
-	t := screen.NewTable(a.out)
-	t.Row("node", s.ID.String())
-	t.Row("state", "running for "+screen.Span(s.Uptime())+", version "+s.Version)
-	t.Row("address", s.Address)
-	t.Row("space", fmt.Sprintf("%s used, %s free of %s",
-		screen.Bytes(space.Used), screen.Bytes(space.Free), screen.Bytes(space.Capacity)))
-	t.Row("", fmt.Sprintf("of the used %s are trash and %s garbage", screen.Bytes(space.Trash), screen.Bytes(space.Garbage)))
-	t.Row("traffic", fmt.Sprintf("%s in, %s out; %s, %s, %d refused", screen.Bytes(traffic.BytesIn), screen.Bytes(traffic.BytesOut),
-		screen.Plural(traffic.Uploads, "upload"), screen.Plural(traffic.Downloads, "download"), traffic.Refused))
-	return errors.Join(t.Flush(), a.showSatellites(s), a.showDirs(s.Dirs))
-}
-
-func (a *app) showSatellites(s *storagenode.Status) error {
-	a.printf("\n")
-	t := screen.NewTable(a.out, "SATELLITE", "LAST CONTACT", "PIECES", "STORED", "TRASH", "STATE")
-	for _, sat := range s.Satellites {
-		state := "ok"
-		if !sat.Reached {
-			state = orDash(screen.Printable(sat.LastError))
-		}
-		t.Row(shortSatellite(sat.Satellite.String()), screen.Ago(sat.LastContact, s.Time), fmt.Sprint(sat.Pieces),
-			screen.Bytes(sat.Bytes), screen.Bytes(sat.TrashBytes), state)
-	}
-	return t.Flush()
-}
-
-func (a *app) showDirs(dirs []storagenode.DirStatus) error {
-	a.printf("\n")
-	t := screen.NewTable(a.out, "DIRECTORY", "USED", "FREE", "CAPACITY", "STATE")
-	for _, d := range dirs {
-		state := "ok"
-		if d.Fault != "" {
-			state = d.Fault
-		}
-		t.Row(d.Path, screen.Bytes(d.Used), screen.Bytes(d.Free), screen.Bytes(d.Capacity), state)
-	}
-	return t.Flush()
 }
 
 func (a *app) nodeCheckCommand() *cli.Command {

@@ -14,6 +14,7 @@ import (
 
 	"storj/roles/command/location"
 	"storj/roles/command/screen"
+	"storj/roles/command/transfer"
 	"storj/roles/uplink"
 )
 
@@ -23,6 +24,7 @@ func (a *app) catCommand() *cli.Command {
 		UsageText: "storj cat sj://logs/today | grep error\nstorj cat --range -100 sj://logs/today   # the last 100 bytes",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "range", Usage: "part of each object: `FIRST-LAST`, FIRST- or -COUNT bytes"},
+			versionFlag(),
 		}, clientFlags("memory")...),
 		Action: a.catAction,
 	}
@@ -33,7 +35,10 @@ func (a *app) catAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	opts := &uplink.DownloadOptions{}
+	opts := &uplink.DownloadOptions{Version: c.String("version")}
+	if opts.Version != "" && len(places) > 1 {
+		return usageError("--version is of one object")
+	}
 	if text := c.String("range"); text != "" {
 		r, err := parseRange(text)
 		if err != nil {
@@ -61,11 +66,14 @@ func (a *app) statCommand() *cli.Command {
 	return &cli.Command{
 		Name: "stat", Usage: "show what is known of objects and buckets", ArgsUsage: "sj://BUCKET[/KEY]...", Category: categoryObjects,
 		UsageText: "storj stat sj://photos/cat.jpg\nstorj stat --json sj://photos",
-		Flags:     []cli.Flag{jsonOutput()},
+		Flags:     []cli.Flag{jsonOutput(), versionFlag()},
 		Action: func(c *cli.Context) error {
 			places, err := remoteArguments(c, 1, -1)
 			if err != nil {
 				return err
+			}
+			if c.String("version") != "" && len(places) > 1 {
+				return usageError("--version is of one object")
 			}
 			return a.withProject(c, func(ctx context.Context, p *uplink.Project) error {
 				return a.each(ctx, "item", places, func(place location.Location) error { return a.stat(ctx, c, p, place) })
@@ -81,7 +89,7 @@ func (a *app) stat(ctx context.Context, c *cli.Context, p *uplink.Project, place
 	case place.Key == "":
 		return a.statBucket(ctx, c, p, place)
 	}
-	o, err := p.Stat(ctx, place.Bucket, place.Key)
+	o, err := p.StatVersion(ctx, place.Bucket, place.Key, c.String("version"))
 	if err != nil {
 		return err
 	}
@@ -96,10 +104,47 @@ func (a *app) stat(ctx context.Context, c *cli.Context, p *uplink.Project, place
 		t.Row("expires", screen.Instant(o.Expires))
 	}
 	t.Row("revision", o.Revision)
-	for _, key := range slices.Sorted(maps.Keys(o.Custom)) {
-		t.Row("metadata", screen.Printable(key)+" = "+screen.Printable(o.Custom[key]))
+	if o.Version != uplink.NullVersion {
+		t.Row("version", o.Version)
+	}
+	if o.Parts > 0 {
+		t.Row("parts", fmt.Sprint(o.Parts))
+	}
+	if o.Retention.Mode != uplink.NoRetention {
+		t.Row("retention", shownRetention(o.Retention))
+	}
+	if o.LegalHold {
+		t.Row("legal hold", "yes")
+	}
+	if modified, ok := transfer.Modified(o.Custom); ok {
+		t.Row("modified", screen.Instant(modified))
+	}
+	if hash, ok := transfer.Hash(o.Custom); ok {
+		t.Row("blake3", fmt.Sprintf("%x", hash))
+	}
+	custom := userMetadata(o.Custom)
+	for _, key := range slices.Sorted(maps.Keys(custom)) {
+		t.Row("metadata", screen.Printable(key)+" = "+screen.Printable(custom[key]))
+	}
+	for _, key := range slices.Sorted(maps.Keys(o.Tags)) {
+		t.Row("tag", screen.Printable(key)+" = "+screen.Printable(o.Tags[key]))
 	}
 	return t.Flush()
+}
+
+// userMetadata leaves out what transfers keep in metadata for themselves. It may be nil.
+func userMetadata(metadata uplink.CustomMetadata) uplink.CustomMetadata {
+	var user uplink.CustomMetadata
+	for key, value := range metadata {
+		if transfer.IsFileMetadata(key) {
+			continue
+		}
+		if user == nil {
+			user = make(uplink.CustomMetadata)
+		}
+		user[key] = value
+	}
+	return user
 }
 
 func (a *app) statBucket(ctx context.Context, c *cli.Context, p *uplink.Project, place location.Location) error {
@@ -108,16 +153,18 @@ func (a *app) statBucket(ctx context.Context, c *cli.Context, p *uplink.Project,
 		return err
 	}
 	if c.Bool(jsonFlag) {
-		return a.printJSON(bucketLine{b.Name, b.Created.UTC(), b.PlainNames})
+		return a.printJSON(newBucketLine(b))
 	}
 	t := screen.NewTable(a.out)
 	t.Row("bucket", place.String())
 	t.Row("created", screen.Instant(b.Created))
-	names := "encrypted"
-	if b.PlainNames {
-		names = "plain: the satellite sees them"
+	t.Row("names", shownNames(b))
+	if b.Versioning != uplink.Unversioned {
+		t.Row("versioning", b.Versioning.String())
 	}
-	t.Row("names", names)
+	if b.ObjectLock {
+		t.Row("object lock", "yes")
+	}
 	return t.Flush()
 }
 
@@ -166,7 +213,7 @@ func (a *app) duAction(c *cli.Context) error {
 		if err := a.hiddenNames(hidden, total.Objects); err != nil {
 			return err
 		}
-		return a.showUsage(c, lines, total)
+		return a.showSizes(c, lines, total)
 	})
 }
 
@@ -214,7 +261,7 @@ func measureBucket(ctx context.Context, p *uplink.Project, place location.Locati
 	return it.Hidden(), it.Err()
 }
 
-func (a *app) showUsage(c *cli.Context, lines map[string]*usage, total *usage) error {
+func (a *app) showSizes(c *cli.Context, lines map[string]*usage, total *usage) error {
 	sorted := slices.SortedFunc(maps.Values(lines), func(x, y *usage) int { return cmp.Compare(x.Place, y.Place) })
 	if c.Bool(jsonFlag) {
 		for _, line := range append(sorted, &usage{"total", total.Objects, total.Bytes}) {
@@ -233,92 +280,4 @@ func (a *app) showUsage(c *cli.Context, lines map[string]*usage, total *usage) e
 	}
 	row(total, "total")
 	return t.Flush()
-}
-
-func (a *app) metaCommand() *cli.Command {
-	return &cli.Command{
-		Name: "meta", Usage: "read and change what is kept with an object", Category: categoryObjects,
-		Subcommands: []*cli.Command{
-			{
-				Name: "get", Usage: "print the metadata of an object, or one value of it", ArgsUsage: "sj://BUCKET/KEY [NAME]",
-				UsageText: "storj meta get sj://photos/cat.jpg\nstorj meta get sj://photos/cat.jpg camera",
-				Action:    a.metaGet,
-			},
-			{
-				Name: "set", Usage: "change the metadata of an object", ArgsUsage: "sj://BUCKET/KEY NAME=VALUE...",
-				Description: "NAME=VALUE sets a value, NAME= takes it away; a JSON object may stand for several. Other values stay, unless --replace.",
-				UsageText:   "storj meta set sj://photos/cat.jpg camera=phone tag=\nstorj meta set --replace sj://photos/cat.jpg '{\"a\":\"b\"}'",
-				Flags:       []cli.Flag{&cli.BoolFlag{Name: "replace", Usage: "take all other values away"}},
-				Action:      a.metaSet,
-			},
-		},
-	}
-}
-
-func (a *app) metaGet(c *cli.Context) error {
-	args, err := arguments(c, 1, 2)
-	if err != nil {
-		return err
-	}
-	place, err := objectArgument(args[0])
-	if err != nil {
-		return err
-	}
-	return a.withProject(c, func(ctx context.Context, p *uplink.Project) error {
-		o, err := p.Stat(ctx, place.Bucket, place.Key)
-		if err != nil {
-			return at(place, err)
-		}
-		if len(args) == 1 {
-			if o.Custom == nil {
-				o.Custom = uplink.CustomMetadata{}
-			}
-			return a.printIndented(o.Custom)
-		}
-		value, ok := o.Custom[args[1]]
-		if !ok {
-			return fmt.Errorf("metadata %q of %s: %w", args[1], screen.Printable(place.String()), errMissing)
-		}
-		a.printf("%s\n", value)
-		return nil
-	})
-}
-
-func objectArgument(text string) (location.Location, error) {
-	place, err := location.ParseRemote(text)
-	if err == nil && place.Key == "" {
-		err = usageErrorf("%s is not an object: write sj://BUCKET/KEY", place)
-	}
-	return place, err
-}
-
-func (a *app) metaSet(c *cli.Context) error {
-	args, err := arguments(c, 2, -1)
-	if err != nil {
-		return err
-	}
-	place, err := objectArgument(args[0])
-	if err != nil {
-		return err
-	}
-	changes, err := parseMetadata(args[1:])
-	if err != nil {
-		return err
-	}
-	return a.withProject(c, func(ctx context.Context, p *uplink.Project) error {
-		metadata := make(uplink.CustomMetadata)
-		if !c.Bool("replace") {
-			o, err := p.Stat(ctx, place.Bucket, place.Key)
-			if err != nil {
-				return at(place, err)
-			}
-			maps.Copy(metadata, o.Custom)
-		}
-		for key, value := range changes {
-			if metadata[key] = value; value == "" {
-				delete(metadata, key)
-			}
-		}
-		return at(place, p.UpdateMetadata(ctx, place.Bucket, place.Key, metadata))
-	})
 }

@@ -12,6 +12,13 @@ func (a *app) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.out, format, args...)
 }
 
+// tell writes a line of what was done for people; with --json the result says it.
+func (a *app) tell(c *cli.Context, format string, args ...any) {
+	if !c.Bool(jsonFlag) {
+		a.printf(format+"\n", args...)
+	}
+}
+
 // printJSON writes a value as one line.
 func (a *app) printJSON(value any) error {
 	e := json.NewEncoder(a.out)

@@ -3,8 +3,6 @@ package command
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +10,7 @@ import (
 	"strings"
 
 	"storj/roles/command/accesses"
+	"storj/roles/command/words"
 )
 
 // maxSecret bounds what is read as a passphrase or key.
@@ -75,7 +74,7 @@ func (a *app) answer(ctx context.Context, question, instead string, read func() 
 	}
 }
 
-// newPassphrase asks for a passphrase twice.
+// newPassphrase asks for a passphrase twice; for twelve words of this program once, as they check themselves.
 func (a *app) newPassphrase(ctx context.Context) ([]byte, error) {
 	const instead = "--passphrase-file FILE (- for standard input) or --generate-passphrase"
 	const attempts = 3
@@ -87,6 +86,14 @@ func (a *app) newPassphrase(ctx context.Context) ([]byte, error) {
 		if first == "" {
 			return a.generatePassphrase(), nil
 		}
+		phrase, kind := words.Read(first)
+		switch kind {
+		case words.Valid:
+			return []byte(phrase), nil
+		case words.Mistyped:
+			a.errorLine("These look like twelve words that this program made, but one is mistyped or two changed places.")
+			a.errorLine("Type them anew, or the same again if they are your own.")
+		}
 		second, err := a.askSecret(ctx, "The same again:", instead)
 		if err != nil {
 			return nil, err
@@ -94,24 +101,21 @@ func (a *app) newPassphrase(ctx context.Context) ([]byte, error) {
 		if first == second {
 			return []byte(first), nil
 		}
+		if phrase, kind := words.Read(second); kind == words.Valid {
+			return []byte(phrase), nil
+		}
 		a.errorLine("These differ.")
 	}
 	return nil, usageError("the passphrases differ")
 }
 
-// generatePassphrase makes a passphrase that nobody guesses and a person can copy by hand: 125 random bits in five groups
-// of five letters and digits. Words would be nicer, and need a list.
+// generatePassphrase makes a passphrase that nobody guesses and a person can copy by hand, and shows it.
 func (a *app) generatePassphrase() []byte {
-	const groups, groupSize = 5, 5
-	raw := make([]byte, 16) // 26 characters of base32, of which 25 are used
-	_, _ = rand.Read(raw)   // never fails: crypto/rand ends the process instead
-	text := strings.ToLower(base32.StdEncoding.EncodeToString(raw))
-	parts := make([]string, groups)
-	for i := range parts {
-		parts[i] = text[i*groupSize:][:groupSize]
-	}
-	passphrase := strings.Join(parts, "-")
-	a.errorLine("\nYour passphrase:\n\n    %s\n", a.errStyle.Bold(passphrase))
+	passphrase := words.New()
+	list := strings.Fields(passphrase)
+	half := len(list) / 2
+	a.errorLine("\nYour passphrase is these twelve words:\n\n    %s\n    %s\n",
+		a.errStyle.Bold(strings.Join(list[:half], " ")), a.errStyle.Bold(strings.Join(list[half:], " ")))
 	a.errorLine("Write it down and keep it safe: without it nobody, the satellite included, can read what you store.\n")
 	return []byte(passphrase)
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -23,6 +24,7 @@ import (
 	"storj/netx/quicnet"
 	"storj/roles/satellite"
 	"storj/roles/satellite/admin"
+	"storj/roles/satellite/overlay"
 	"storj/roles/satellite/placement"
 )
 
@@ -42,6 +44,10 @@ func (a *app) satelliteCommand() *cli.Command {
 			a.satelliteSetupCommand(), a.satelliteRunCommand(), a.satelliteInviteCommand(), a.satelliteStatusCommand(),
 			a.satelliteNodesCommand(), a.satelliteProjectCommand(), a.satelliteKeyCommand(), a.satelliteConfigCommand(),
 			a.satelliteCheckCommand(),
+			a.satelliteHealthCommand(), a.satelliteRepairCommand(), a.satelliteRebalanceCommand(),
+			a.satellitePlacementCommand(),
+			a.satelliteBackupCommand(), a.satelliteRestoreCommand(), a.satelliteClockCommand(),
+			a.satelliteGCCommand(), a.satelliteRestoreTrashCommand(), a.satelliteUsageCommand(),
 		},
 	}
 }
@@ -256,6 +262,10 @@ func (a *app) newSatellite(ctx context.Context, r *satelliteRole, id *identity.I
 	if err != nil {
 		return nil, "", err
 	}
+	tags, err := overlay.ParseTagPolicy(r.config.AcceptTags)
+	if err != nil {
+		return nil, "", err
+	}
 	set := metrics.NewSet()
 	transport, err := quicnet.New(id, quicnet.Options{Address: r.config.Address, Log: log, Metrics: set})
 	if err != nil {
@@ -266,12 +276,22 @@ func (a *app) newSatellite(ctx context.Context, r *satelliteRole, id *identity.I
 		rateLimit = -1 // off
 	}
 	listening := transport.Address()
+	tune := satellite.Tune{
+		CheckInInterval: time.Duration(r.config.CheckInInterval), OnlineWindow: time.Duration(r.config.NodeOnlineWindow),
+		AuditsPerDay: float64(r.config.AuditsPerDay), LoopInterval: time.Duration(r.config.LoopInterval),
+	}
+	if err := a.rehearseTune(&tune); err != nil {
+		return nil, "", errors.Join(err, transport.Close())
+	}
 	sat, err := satellite.New(ctx, satellite.Options{
 		Identity: id, Transport: transport, DBPath: r.path(satelliteDBFile), Relaxed: r.config.RelaxedSync,
-		Address: address, Redundancy: profile, OpenJoin: r.config.OpenJoin, RateLimit: rateLimit,
+		Address: address, Redundancy: profile, OpenJoin: r.config.OpenJoin, AcceptTags: tags, RateLimit: rateLimit,
+		Backup:       a.backupOptions(r, id),
 		DebugAddress: r.config.DebugAddress, Version: a.env.Version.Version, Log: log, Metrics: []*metrics.Set{set},
-		Tune: satellite.Tune{
-			CheckInInterval: time.Duration(r.config.CheckInInterval), OnlineWindow: time.Duration(r.config.NodeOnlineWindow),
+		Tune: tune,
+		Repair: satellite.RepairOptions{
+			Memory: int64(r.config.RepairMemory), BytesPerSecond: int64(r.config.RepairBandwidth),
+			RebalanceAuto: r.config.Rebalance == "auto", RebalanceRate: cmp.Or(int64(r.config.RebalanceBandwidth), 1<<40),
 		},
 	})
 	return sat, listening, err
@@ -285,32 +305,6 @@ func (a *app) satelliteConfigCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			r, err := a.loadSatellite(c)
 			return errors.Join(a.showConfig(r.loaded), err)
-		},
-	}
-}
-
-func (a *app) satelliteCheckCommand() *cli.Command {
-	return &cli.Command{
-		Name: "check", Usage: "look for damage in the database of a satellite that does not run",
-		UsageText: "storj satellite check",
-		Flags:     settingFlags(&config.Satellite{}, "dir"),
-		Action: func(c *cli.Context) error {
-			r, err := a.loadSatellite(c)
-			if err != nil {
-				return err
-			}
-			if _, err := r.identity(); err != nil {
-				return err
-			}
-			store, err := boltkv.Open(c.Context, r.path(satelliteDBFile), boltkv.Options{Format: metabase.Format()})
-			if err != nil {
-				return err
-			}
-			err = errors.Join(store.Check(c.Context), store.Close())
-			if err == nil {
-				a.printf("no damage found\n")
-			}
-			return err
 		},
 	}
 }

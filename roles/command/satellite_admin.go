@@ -185,64 +185,6 @@ func firstPart(redundancy string) string {
 	return redundancy
 }
 
-// nodeLine is what nodes prints for each with --json.
-type nodeLine struct {
-	ID          string    `json:"id"`
-	Address     string    `json:"address"`
-	Online      bool      `json:"online"`
-	Domain      string    `json:"domain,omitempty"`
-	Version     string    `json:"version,omitempty"`
-	Capacity    int64     `json:"capacity"`
-	Used        int64     `json:"used"`
-	Free        int64     `json:"free"`
-	Joined      time.Time `json:"joined"`
-	LastContact time.Time `json:"last_contact"`
-}
-
-func (a *app) satelliteNodesCommand() *cli.Command {
-	return &cli.Command{
-		Name: "nodes", Usage: "show the nodes of the network",
-		UsageText: "storj satellite nodes\nstorj satellite nodes --json | jq '.[] | select(.online | not)'",
-		Flags:     adminFlags(jsonOutput()),
-		Action: func(c *cli.Context) error {
-			if _, err := arguments(c, 0, 0); err != nil {
-				return err
-			}
-			return a.withAdmin(c, func(ctx context.Context, adm admin.Admin) error {
-				nodes, err := adm.ListNodes(ctx)
-				if err != nil {
-					return err
-				}
-				return a.showNodes(c, nodes)
-			})
-		},
-	}
-}
-
-func (a *app) showNodes(c *cli.Context, nodes []admin.Node) error {
-	if c.Bool(jsonFlag) {
-		lines := make([]nodeLine, len(nodes))
-		for i, n := range nodes {
-			lines[i] = nodeLine{n.ID.String(), n.Address, n.Online, n.Domain, n.Version, n.Capacity, n.Used, n.Free, n.Joined.UTC(), n.LastContact.UTC()}
-		}
-		return a.printIndented(lines)
-	}
-	if len(nodes) == 0 {
-		a.errorLine("no node has joined; `storj satellite invite` prints a token for one")
-		return nil
-	}
-	t := screen.NewTable(a.out, "NODE", "STATE", "LAST CONTACT", "USED", "FREE", "CAPACITY", "DOMAIN", "VERSION", "ADDRESS")
-	for _, n := range nodes {
-		state := "offline"
-		if n.Online {
-			state = "online"
-		}
-		t.Row(n.ID.Short(), state, screen.Ago(n.LastContact, time.Now()), screen.Bytes(n.Used), screen.Bytes(n.Free),
-			screen.Bytes(n.Capacity), orDash(screen.Printable(n.Domain)), orDash(screen.Printable(n.Version)), screen.Printable(n.Address))
-	}
-	return t.Flush()
-}
-
 func orDash(text string) string {
 	if text == "" {
 		return "-"

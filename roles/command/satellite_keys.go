@@ -13,7 +13,7 @@ import (
 
 func (a *app) satelliteProjectCommand() *cli.Command {
 	return &cli.Command{
-		Name: "project", Usage: "make and list projects",
+		Name: "project", Usage: "make and list projects, limit what they use",
 		Subcommands: []*cli.Command{
 			{
 				Name: "create", Usage: "make a project", ArgsUsage: "NAME", UsageText: "storj satellite project create backup",
@@ -23,6 +23,7 @@ func (a *app) satelliteProjectCommand() *cli.Command {
 				Name: "list", Aliases: []string{"ls"}, Usage: "show the projects", UsageText: "storj satellite project ls",
 				Flags: adminFlags(jsonOutput()), Action: a.projectList,
 			},
+			a.projectLimitsCommand(),
 		},
 	}
 }

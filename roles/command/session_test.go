@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -71,6 +72,10 @@ func TestSessions(t *testing.T) {
 	t.Run("interrupted", func(t *testing.T) {
 		t.Parallel()
 		testInterrupted(t, newSession(t, network))
+	})
+	t.Run("interrupted in parts", func(t *testing.T) {
+		t.Parallel()
+		testInterruptedInParts(t, newSession(t, network))
 	})
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
@@ -317,10 +322,15 @@ func (s *session) builtins() map[string]func(args []string) string {
 			s.write(args[0], randomText(size))
 			return ""
 		},
-		"show":   func(args []string) string { return s.read(args[0]) },
-		"mkdir":  func(args []string) string { return must(os.MkdirAll(s.path(args[0]), 0o755)) },
-		"rm":     func(args []string) string { return must(os.RemoveAll(s.path(args[0]))) },
-		"link":   func(args []string) string { return must(os.Symlink(args[0], s.path(args[1]))) }, // TARGET NAME
+		"show":  func(args []string) string { return s.read(args[0]) },
+		"mkdir": func(args []string) string { return must(os.MkdirAll(s.path(args[0]), 0o755)) },
+		"rm":    func(args []string) string { return must(os.RemoveAll(s.path(args[0]))) },
+		"link":  func(args []string) string { return must(os.Symlink(args[0], s.path(args[1]))) }, // TARGET NAME
+		"touch": func(args []string) string { // NAME: changed a minute later
+			info, err := os.Stat(s.path(args[0]))
+			must(err)
+			return must(os.Chtimes(s.path(args[0]), time.Time{}, info.ModTime().Add(time.Minute)))
+		},
 		"chmod":  func(args []string) string { return must(chmod(args[0], s.path(args[1]))) },
 		"port":   func(args []string) string { s.env[args[0]] = freePort(s.t); return "" }, // NAME of a variable
 		"env":    func(args []string) string { s.env[args[0]] = args[1]; return "" },       // NAME VALUE
@@ -336,8 +346,43 @@ func (s *session) builtins() map[string]func(args []string) string {
 			s.env[args[0]] = status.URL
 			return ""
 		},
+		"field": func(args []string) string { // NAME of a variable, FILE with a JSON object a line, LINE from 1, FIELD
+			n, err := strconv.Atoi(args[2])
+			must(err)
+			var object map[string]any
+			must(json.Unmarshal([]byte(strings.Split(s.read(args[1]), "\n")[n-1]), &object))
+			s.env[args[0]] = fmt.Sprint(object[args[3]])
+			return ""
+		},
 		"secrets": func(args []string) string { return s.secrets(args) },
+		"private": func(args []string) string { // NAME: nobody else may read it
+			info, err := os.Stat(s.path(args[0]))
+			must(err)
+			if info.Mode().Perm() != 0o600 {
+				s.t.Fatalf("%s has mode %v", args[0], info.Mode())
+			}
+			return ""
+		},
+		"sheet-words": func(args []string) string { // SHEET NAME: the words on it in their order, numbered, in capitals
+			found := regexp.MustCompile(`\d+\. [a-z]+`).FindAllString(s.read(args[0]), -1)
+			slices.SortFunc(found, func(a, b string) int { return cmp.Compare(number(a), number(b)) })
+			s.write(args[1], strings.ToUpper(strings.Join(found, " "))+"\n")
+			return ""
+		},
+		"spoil-word": func(args []string) string { // NAME: its first word becomes one that is in no list
+			list := regexp.MustCompile(`[A-Z]+`).FindAllString(s.read(args[0]), -1)
+			list[0] = "XYZZY"
+			s.write(args[0], strings.Join(list, " "))
+			return ""
+		},
 	}
+}
+
+// number returns the number that a text begins with.
+func number(text string) int {
+	digits, _, _ := strings.Cut(text, ".")
+	n, _ := strconv.Atoi(digits)
+	return n
 }
 
 func chmod(mode, path string) error {
@@ -467,6 +512,63 @@ func matches(pattern, text string, anywhere bool) bool {
 		expression = "^" + expression + "$"
 	}
 	return regexp.MustCompile(expression).MatchString(text)
+}
+
+// testInterruptedInParts ends uploads in parts in the middle: one is gone on with, one is ended for good.
+func testInterruptedInParts(t *testing.T, s *session) {
+	must := func(line string) string {
+		t.Helper()
+		out, status := s.run(split(s.expand(line)))
+		if status != 0 {
+			t.Fatalf("%s: status %d: %s", line, status, s.stderr)
+		}
+		return out
+	}
+	must("storj access create --satellite $SATELLITE --api-key-file $WORK/key --passphrase-file $WORK/passphrase")
+	must("storj mb sj://bucket")
+	must("random file 1000000")
+	const upload = "storj cp -q --part-size 64KiB $WORK/file sj://bucket/file"
+	interrupt := func() (pending string) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		status := make(chan int, 1)
+		env := s.commandEnv(split(s.expand(upload+" --limit 400kB/s")), io.Discard, io.Discard)
+		go func() { status <- command.Main(ctx, env) }()
+		for !strings.Contains(pending, `"parts":`) || strings.Contains(pending, `"parts":0`) {
+			pending = must("storj uploads ls --json sj://bucket")
+		}
+		cancel()
+		if got := <-status; got != 130 {
+			t.Fatalf("status %d", got)
+		}
+		return must("storj uploads ls --json sj://bucket")
+	}
+	id := func(pending string) string {
+		_, rest, _ := strings.Cut(pending, `"id":"`)
+		id, _, _ := strings.Cut(rest, `"`)
+		return id
+	}
+	first := id(interrupt())
+	if again := id(interrupt()); again != first || first == "" {
+		t.Errorf("upload %q was not gone on with, but %q begun", first, again)
+	}
+	must(upload)
+	must("storj cp -q sj://bucket/file $WORK/back")
+	s.same("file", "back")
+	must("storj rm -q sj://bucket/file")
+	if third := id(interrupt()); third == first || third == "" {
+		t.Errorf("upload %q after %q was done", third, first)
+	}
+	if out := must("storj uploads abort sj://bucket/fi"); !strings.HasPrefix(out, "abort sj://bucket/file") {
+		t.Errorf("abort says %q", out)
+	}
+	if left := must("storj uploads ls sj://bucket"); left != "" {
+		t.Errorf("left: %s", left)
+	}
+	must(upload) // what was kept of an upload that is gone does no harm
+	must("storj cp -q sj://bucket/file $WORK/back")
+	s.same("file", "back")
 }
 
 // testInterrupted ends transfers in the middle: the status says so and nothing is left.

@@ -75,13 +75,49 @@ func permissionFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "disallow-writes", Usage: "do not permit to upload"},
 		&cli.BoolFlag{Name: "disallow-lists", Usage: "do not permit to list"},
 		&cli.BoolFlag{Name: "disallow-deletes", Usage: "do not permit to delete or replace"},
+		&cli.StringSliceFlag{Name: "disallow", Usage: "do not permit `ACTION` (repeatable): " + strings.Join(deniableNames(), ", ")},
 		&cli.StringFlag{Name: "not-before", Usage: "valid from `TIME` on: +2h, now, 2027-01-31, 2027-01-31T12:00:00Z, or none", DefaultText: "none"},
 		&cli.StringFlag{Name: "not-after", Usage: "valid until `TIME`, in the same forms", DefaultText: "none"},
 		&cli.StringFlag{Name: "max-object-ttl", Usage: "what is uploaded expires within `DURATION`, such as 30d", DefaultText: "none"},
+		&cli.BoolFlag{Name: "qr", Usage: "draw it as a QR code too, on standard error"},
+		&cli.BoolFlag{Name: "url", Usage: "make a link for browsers: not in this version"},
 		&cli.StringFlag{Name: "import-as", Usage: "save it as `NAME` instead of printing it"},
 		&cli.StringFlag{Name: "export-to", Usage: "write it to `FILE` instead of printing it"},
-		useFlag(), forceFlag(),
+		useFlag(), forceFlag(), jsonOutput(),
 	}
+}
+
+// deniableNames are the actions around object lock and settings that can be denied one by one.
+func deniableNames() []string {
+	return []string{
+		"locks", "put-retention", "get-retention", "put-legal-hold", "get-legal-hold", "bypass-governance",
+		"put-bucket-lock", "get-bucket-lock", "notifications",
+	}
+}
+
+// deniable returns where the denial of an action stands, or nil.
+func deniable(l *uplink.LockPermission, name string) *bool {
+	switch name {
+	case "locks":
+		return &l.DenyAll
+	case "put-retention":
+		return &l.DenySetRetention
+	case "get-retention":
+		return &l.DenyGetRetention
+	case "put-legal-hold":
+		return &l.DenySetLegalHold
+	case "get-legal-hold":
+		return &l.DenyGetLegalHold
+	case "bypass-governance":
+		return &l.DenyBypassGovernance
+	case "put-bucket-lock":
+		return &l.DenySetBucketLock
+	case "get-bucket-lock":
+		return &l.DenyGetBucketLock
+	case "notifications":
+		return &l.DenyNotifications
+	}
+	return nil
 }
 
 // permissionOf reads the permission flags.
@@ -101,6 +137,13 @@ func permissionOf(c *cli.Context, now time.Time) (uplink.Permission, error) {
 	p.AllowDelete = p.AllowDelete && !c.Bool("disallow-deletes")
 	if p == (uplink.Permission{}) {
 		return p, usageError("nothing would be permitted")
+	}
+	for _, name := range c.StringSlice("disallow") {
+		denied := deniable(&p.Locks, name)
+		if denied == nil {
+			return p, usageErrorf("--disallow: there is no action %q; there are %s", name, strings.Join(deniableNames(), ", "))
+		}
+		*denied = true
 	}
 	var err error
 	if p.NotBefore, err = parseStart(c.String("not-before"), now); err != nil {
@@ -147,6 +190,12 @@ func sharePrefixes(places []string) ([]uplink.SharePrefix, error) {
 
 // share makes an access from the flags and puts it where they say; what it opens is told on standard error.
 func (a *app) share(c *cli.Context, places []string) error {
+	if c.Bool("url") {
+		return &hintError{
+			usageError("--url: links for browsers need a service that this version of storj does not have"),
+			"Share the grant itself: with --export-to FILE, or with --qr for a telephone.",
+		}
+	}
 	permission, err := permissionOf(c, time.Now())
 	if err != nil {
 		return err
@@ -179,17 +228,45 @@ func (a *app) share(c *cli.Context, places []string) error {
 		if err := writeSecretFile(file, grant, c.Bool("force")); err != nil {
 			return err
 		}
-		a.printf("wrote the grant to %s\n", file)
+		a.tell(c, "wrote the grant to %s", file)
 	}
 	if name != "" {
 		if err := a.saveNew(c, store, name, grant); err != nil {
 			return err
 		}
 	}
-	if file == "" && name == "" {
+	switch {
+	case c.Bool(jsonFlag):
+		line := newAccessLine(accesses.Named{Name: name, Grant: grant})
+		if file == "" && name == "" {
+			line.Grant = grant
+		}
+		return a.printIndented(line)
+	case file == "" && name == "":
 		a.printf("%s\n", grant)
 	}
+	if c.Bool("qr") {
+		if err := a.drawQR(grant); err != nil {
+			return err
+		}
+	}
 	return a.summarise(accesses.Named{Grant: grant})
+}
+
+// drawQR draws a text beside standard output.
+func (a *app) drawQR(text string) error {
+	drawing, width, err := screen.QR(text, a.errStyle)
+	if err != nil {
+		return err
+	}
+	if err := a.out.Flush(); err != nil {
+		return err
+	}
+	a.errorLine("%s", drawing)
+	if shown := a.env.Terminal.Width; a.env.Terminal.Stderr && shown != nil && shown() < width {
+		a.warn("the QR code is %d columns wide, the terminal %d: make it wider or its letters smaller", width, shown())
+	}
+	return nil
 }
 
 // summarise tells a person what a new grant opens, beside standard output.

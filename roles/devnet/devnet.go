@@ -48,7 +48,7 @@ const (
 	defaultCapacity = 10_000_000_000
 	grantFile       = "grant"
 	passphraseFile  = "passphrase"
-	addressFile     = "address"
+	addressFile     = "satellite.addr" // as of a satellite by itself, so that its commands find it
 	identityFile    = "identity.key"
 	patience        = 30 * time.Second // for nodes to check in
 )

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +32,13 @@ type Process struct {
 	ended  chan struct{}
 	cpu    time.Duration // of runs that have ended
 	frozen bool
+}
+
+// AddEnv adds NAME=value to the environment of the next start; the last entry of a name counts.
+func (p *Process) AddEnv(entries ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.env = append(slices.Clip(p.env), entries...)
 }
 
 // Start runs the process. It does not wait for it to serve.

@@ -25,6 +25,14 @@ type SpawnOptions struct {
 	Capacity    string   // of each node; 100GB
 	Env         []string // added to a nearly empty environment
 	Debug       bool     // every peer shows metrics and health at its Process.Debug
+
+	// Address returns host:port that node i listens on, and the satellite for -1; nil: free ports on loopback.
+	Address      func(i int) string
+	SatelliteEnv []string // for the satellite's process
+	SatelliteSet []string // flags of its setup
+	NodeSet      []string // flags of the first start of every node
+	// NodeEnv is for the process of node i; nil: none.
+	NodeEnv func(i int) []string
 }
 
 // Processes is a network in which each peer is a process of its own.
@@ -73,16 +81,15 @@ func (p *Processes) Env() []string { return p.env }
 
 func (p *Processes) setupSatellite(ctx context.Context) error {
 	dir := filepath.Join(p.Dir, "satellite")
-	address, err := FreeAddress(p.given...)
+	address, err := p.address(-1)
 	if err != nil {
 		return err
 	}
-	p.given = append(p.given, address)
 	args := []string{"satellite", "setup", "--dir", dir, "--address", address, "--redundancy", p.opts.Redundancy}
 	if p.opts.RelaxedSync {
 		args = append(args, "--relaxed-sync")
 	}
-	if _, err := p.Run(ctx, args...); err != nil {
+	if _, err := p.Run(ctx, append(args, p.opts.SatelliteSet...)...); err != nil {
 		return err
 	}
 	debug, err := p.debugAddress()
@@ -91,6 +98,7 @@ func (p *Processes) setupSatellite(ctx context.Context) error {
 	}
 	p.Satellite = p.process("satellite", dir, "satellite", "run", "--dir", dir, "--debug-address", debug)
 	p.Satellite.Address, p.Satellite.Debug = address, debug
+	p.Satellite.AddEnv(p.opts.SatelliteEnv...)
 	if err := p.Satellite.Start(); err != nil {
 		return err
 	}
@@ -135,11 +143,10 @@ func (p *Processes) startNodes(ctx context.Context) error {
 func (p *Processes) addNode(i int, tokenFile string) error {
 	name := fmt.Sprintf("node%d", i)
 	dir := filepath.Join(p.Dir, name)
-	address, err := FreeAddress(p.given...)
+	address, err := p.address(i)
 	if err != nil {
 		return err
 	}
-	p.given = append(p.given, address)
 	debug, err := p.debugAddress()
 	if err != nil {
 		return err
@@ -151,14 +158,29 @@ func (p *Processes) addNode(i int, tokenFile string) error {
 	if p.opts.RelaxedSync {
 		first = append(first, "--relaxed-sync")
 	}
-	node := p.process(name, dir, first...)
+	node := p.process(name, dir, append(first, p.opts.NodeSet...)...)
 	node.Address, node.Debug = address, debug
+	if p.opts.NodeEnv != nil {
+		node.AddEnv(p.opts.NodeEnv(i)...)
+	}
 	if err := node.Start(); err != nil {
 		return err
 	}
 	node.Args = []string{"node", "run", "--dir", dir} // the node remembers the rest
 	p.Nodes = append(p.Nodes, node)
 	return nil
+}
+
+// address returns what node i listens on, and the satellite for -1.
+func (p *Processes) address(i int) (string, error) {
+	if p.opts.Address != nil {
+		return p.opts.Address(i), nil
+	}
+	address, err := FreeAddress(p.given...)
+	if err == nil {
+		p.given = append(p.given, address)
+	}
+	return address, err
 }
 
 func (p *Processes) process(name, dir string, args ...string) *Process {

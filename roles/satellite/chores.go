@@ -23,8 +23,8 @@ type chore struct {
 // chores are the deletions that nobody asks for.
 func (s *Satellite) chores() []chore {
 	return []chore{
-		{"expired", s.deleteExpired},
-		{"zombies", s.deleteZombies},
+		{"expired", s.unlessDoubted(s.deleteExpired)},
+		{"zombies", s.unlessDoubted(s.deleteZombies)},
 		{"sweep", s.sweepDead},
 	}
 }

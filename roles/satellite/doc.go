@@ -8,10 +8,19 @@
 //
 // Rooms:
 //
-//	overlay    join, check-in, ping-back
-//	placement  redundancy and selection of nodes
+//	overlay    join, check-in, ping-back; overlay/owner: what the owner decides about nodes
+//	placement  redundancy, rules and selection of nodes
+//	audit      asks nodes for proofs
+//	reputation scores and states of nodes
+//	repair     finds segments that have lost pieces and makes these anew; rebalances what the network has outgrown
+//	durability margins, worst domains, chance of loss: how safe what is stored is
+//	events     the story of the network, for its owner
 //	orders     order limits and acknowledgements
+//	gc         tells nodes which pieces to keep
+//	accounting what was moved and stored, for whom and by whom
+//	care       backups, restores, checks, doubts about the clock
 //	admin      what the owner does
+//	limits     what each project may use
 //
 // # Secrets
 //
@@ -22,7 +31,8 @@
 // # What runs
 //
 // In the order of starting, which is the reverse of stopping: transport, database, overlay, chores (expired objects,
-// uploads that never ended, rows of deleted streams), debug server, RPC server.
+// uploads that never ended, rows of deleted streams), debug server, RPC server. with_metainfo.go has what the endpoint leaves
+// to others: deletions in the background, lifecycle rules, what projects use.
 //
 // # Concurrency
 //

@@ -15,14 +15,20 @@ import (
 	"storj/metainfo/kv/boltkv"
 	"storj/metainfo/metabase"
 	"storj/metainfo/metaclient"
+	"storj/metainfo/rangedloop"
 	"storj/netx"
 	"storj/netx/rpc"
 	"storj/roles/debug"
 	"storj/roles/lifecycle"
 	"storj/roles/satellite/admin"
+	"storj/roles/satellite/audit"
+	"storj/roles/satellite/durability"
+	"storj/roles/satellite/events"
 	"storj/roles/satellite/orders"
 	"storj/roles/satellite/overlay"
 	"storj/roles/satellite/placement"
+	"storj/roles/satellite/repair"
+	"storj/roles/satellite/reputation"
 )
 
 // secretLabel names the secret from which all others of a satellite follow.
@@ -33,18 +39,28 @@ var errOptions = errors.New("satellite needs an identity, a transport and a data
 
 // Satellite is a satellite.
 type Satellite struct {
-	opts      Options
-	log       zerolog.Logger
-	metrics   *metrics.Set
-	db        *metabase.DB
-	directory *placement.Directory
-	overlay   *overlay.Overlay
-	endpoint  *endpoint.Endpoint
-	admin     *admin.Direct
-	server    *rpc.Server
-	debug     *debug.Server // nil: none
-	group     *lifecycle.Group
-	ready     chan struct{} // closed when it listens
+	opts       Options
+	log        zerolog.Logger
+	metrics    *metrics.Set
+	db         *metabase.DB
+	directory  *placement.Directory
+	book       *reputation.Book
+	auditor    *audit.Auditor
+	events     *events.Log
+	segments   *rangedloop.Loop
+	passes     *lifecycle.Loop // over all segments
+	hurry      chan struct{}   // capacity 1: somebody asks for a pass soon
+	repair     *repair.Service
+	durability *durability.Service
+	overlay    *overlay.Overlay
+	endpoint   *endpoint.Endpoint
+	admin      *admin.Direct
+	server     *rpc.Server
+	debug      *debug.Server // nil: none
+	group      *lifecycle.Group
+	ready      chan struct{} // closed when it listens
+
+	caring
 }
 
 // New opens the database and puts a satellite together. It starts nothing.
@@ -76,21 +92,33 @@ func (s *Satellite) assemble(ctx context.Context) error {
 	if s.db, err = metabase.Open(ctx, store); err != nil {
 		return err
 	}
+	if err := s.openEvents(ctx); err != nil {
+		return err
+	}
 	secret := ecenc.Key(s.opts.Identity.Secret(secretLabel))
 	signer := orders.New(orders.Options{Satellite: s.opts.Identity.ID(), Secret: secret})
+	if err := s.openReputation(ctx); err != nil {
+		return err
+	}
 	s.directory = placement.NewDirectory(placement.Options{
 		MinFree: s.opts.Tune.MinFree, OfflineAfter: s.opts.Tune.OnlineWindow,
+		Standing: s.book.State, Vetting: s.opts.OpenJoin,
 	})
+	if err := s.loadRules(ctx); err != nil {
+		return err
+	}
 	s.overlay = overlay.New(overlay.Options{
 		DB: s.db, Directory: s.directory, Keys: signer, Transport: s.opts.Transport,
 		Open: s.opts.OpenJoin, Interval: s.opts.Tune.CheckInInterval, Log: s.opts.Log,
+		Accept: s.opts.AcceptTags, Book: s.book, Event: func(text string) { s.events.Add(events.NodeJoined, text) },
 	})
 	if err := s.overlay.Load(ctx); err != nil {
 		return err
 	}
+	s.openAccounting(signer, secret)
 	s.endpoint = endpoint.New(endpoint.Options{
 		DB: s.db, Secret: secret, Limits: signer, Nodes: &nodes{s},
-		Rate: s.opts.RateLimit, Burst: s.opts.RateBurst, Underfull: s.underfull,
+		Rate: s.opts.RateLimit, Burst: s.opts.RateBurst, Underfull: s.underfull, Usage: s.accounts,
 	})
 	s.admin = admin.New(admin.Options{
 		DB: s.db, Satellite: s.URL(), Profile: s.opts.Redundancy, Version: s.opts.Version,
@@ -100,6 +128,16 @@ func (s *Satellite) assemble(ctx context.Context) error {
 	s.overlay.Register(s.server)
 	metaclient.Register(s.server, s.endpoint)
 	admin.Register(s.server, s.opts.Identity.ID(), s.admin)
+	if err := s.addAudit(ctx, signer, secret); err != nil {
+		return err
+	}
+	s.addMetainfo()
+	if err := s.addCare(ctx); err != nil {
+		return err
+	}
+	if err := s.addRepair(ctx, signer); err != nil {
+		return err
+	}
 	return s.addServices()
 }
 
@@ -118,6 +156,7 @@ func (s *Satellite) addServices() error {
 		s.group.Add(chore.name, lifecycle.NewLoop(chore.name, s.opts.Tune.ChoreInterval, chore.run,
 			lifecycle.LoopOptions{Log: s.opts.Log, Jitter: choreJitter}))
 	}
+	s.addLoop()
 	if s.opts.DebugAddress != "" {
 		server, err := debug.New(s.opts.Log, debug.Options{
 			Address: s.opts.DebugAddress, Pprof: s.opts.Pprof,

@@ -26,6 +26,7 @@ func (n *Node) registerAdmin() {
 		}
 		return st.Reply(newCheckResult(report))
 	})
+	n.registerOwner()
 }
 
 // Status describes the node.
@@ -45,6 +46,7 @@ func (n *Node) Status() *Status {
 	for _, known := range n.contact.Status() {
 		s.Satellites = append(s.Satellites, n.satelliteStatus(known, usage[known.Satellite.ID]))
 	}
+	n.careStatus(s)
 	return s
 }
 
@@ -53,6 +55,7 @@ func (n *Node) satelliteStatus(s contact.Status, usage pieces.Usage) SatelliteSt
 		Satellite: s.Satellite, Joined: s.Joined, LastContact: s.LastContact, Reached: s.Reached(n.opts.Now()),
 		Address: s.Address, Epoch: s.Epoch, Interval: s.Interval, Skew: s.Skew,
 		Pieces: usage.Pieces, Bytes: usage.Bytes, TrashPieces: usage.TrashPieces, TrashBytes: usage.TrashBytes,
+		Standing: s.Standing, Exiting: s.Exiting,
 	}
 	if s.Err != nil {
 		text := s.Err.Error()

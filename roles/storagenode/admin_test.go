@@ -17,6 +17,7 @@ import (
 	"storj/pieces"
 	"storj/pieces/memstore"
 	"storj/roles/storagenode/contact/contacttest"
+	"storj/roles/storagenode/usage"
 )
 
 func newIdentity(t *testing.T) *identity.Identity {
@@ -164,7 +165,15 @@ func TestMessagesRoundTrip(t *testing.T) {
 		Satellites: []SatelliteStatus{{
 			Satellite: netx.NodeURL{ID: netx.NodeID{2}, Address: "s:1"}, Joined: at, LastContact: at, LastError: "x", Reached: true,
 			Address: "n:1", Epoch: 3, Interval: time.Hour, Skew: -time.Second, Pieces: 1, Bytes: 2, TrashPieces: 3, TrashBytes: 4,
+			Standing: pieces.Standing{State: pieces.Exiting, Since: at, AuditScore: 0.5, Reason: "r", PiecesLeft: 3}, Exiting: at,
+			Garbage: GarbageStatus{Waiting: true, Created: at, Applied: at, Checked: 1, Trashed: 2, Bytes: 3}, Orders: 5, Ordered: 6,
 		}},
+		Scrub: ScrubStatus{
+			Every: time.Hour, Started: at, Bytes: 1, Pieces: 2, Found: 3, LastEnded: at, LastStarted: at, LastBytes: 4, LastPieces: 5,
+			LastFound: 6, Pending: 7,
+		},
+		Bandwidth:  BandwidthStatus{Rate: 1, Monthly: 2, Used: 3, Full: true},
+		Forgetting: []netx.NodeID{{4}, {5}}, LostOrders: 8,
 		Traffic: Traffic{Uploads: 1, CancelledUploads: 2, Downloads: 3, BytesIn: 4, BytesOut: 5, Refused: 6},
 	}
 	var gotStatus Status
@@ -208,10 +217,24 @@ func TestCheckResultIsBounded(t *testing.T) {
 func FuzzMessages(f *testing.F) {
 	f.Add(wire.Marshal(&Status{ID: netx.NodeID{1}, Version: "v1"}))
 	f.Add(wire.Marshal(&CheckResult{Pieces: 1, Faults: []string{"a"}}))
+	f.Add(wire.Marshal(&UsageReply{Month: "2026-11", Days: []UsageDay{{Date: "2026-11-22", Day: usage.Day{Get: 1}}}}))
+	f.Add(wire.Marshal(&moveFrame{MoveProgress: MoveProgress{Bytes: 1}, code: 3}))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var s Status
 		if err := wire.Unmarshal(raw, &s); err == nil {
 			if err := wire.Unmarshal(wire.Marshal(&s), new(Status)); err != nil {
+				t.Error(err)
+			}
+		}
+		var u UsageReply
+		if err := wire.Unmarshal(raw, &u); err == nil {
+			if err := wire.Unmarshal(wire.Marshal(&u), new(UsageReply)); err != nil {
+				t.Error(err)
+			}
+		}
+		var m moveFrame
+		if err := wire.Unmarshal(raw, &m); err == nil {
+			if err := wire.Unmarshal(wire.Marshal(&m), new(moveFrame)); err != nil {
 				t.Error(err)
 			}
 		}

@@ -2,7 +2,6 @@ package storagenode
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,26 +13,28 @@ const (
 	// trashKept is how long a piece in the trash can be restored: a week to notice that a satellite was wrong.
 	trashKept = 7 * 24 * time.Hour
 
-	expireEvery = time.Hour
-	trashEvery  = time.Hour
+	choresEvery = time.Hour
 	disksEvery  = time.Minute
 	choreJitter = 0.1
 )
 
-// ErrNoDisk is returned by Run when the last directory failed.
-var ErrNoDisk = errors.New("no storage directory serves any more")
-
 // addChores adds what is done at intervals.
 func (n *Node) addChores() {
 	opts := lifecycle.LoopOptions{Log: n.opts.Log, Jitter: choreJitter}
-	n.group.Add("trash", lifecycle.NewLoop("trash", trashEvery, n.emptyTrash, opts))
+	n.group.Add("trash", lifecycle.NewLoop("trash", n.opts.ChoresEvery, n.emptyTrash, opts))
+	n.group.Add("settle", lifecycle.NewLoop("settle", n.opts.ChoresEvery, n.settle, opts))
 	opts.AtOnce = true
-	n.group.Add("expire", lifecycle.NewLoop("expire", expireEvery, n.deleteExpired, opts))
+	n.group.Add("expire", lifecycle.NewLoop("expire", n.opts.ChoresEvery, n.deleteExpired, opts))
 	n.group.Add("disks", lifecycle.Func(n.runDisks))
+	n.group.Add("forget", lifecycle.Func(n.runForget))
 }
 
 func (n *Node) emptyTrash(ctx context.Context) error {
-	before := n.opts.Now().Add(-trashKept)
+	now, known := n.expiryTime()
+	if !known {
+		return nil // a satellite that is reached may first want something back
+	}
+	before := now.Add(-trashKept)
 	var deleted int64
 	for satellite := range n.store.Usage() {
 		count, err := n.store.EmptyTrash(ctx, satellite, before)
@@ -63,7 +64,7 @@ func (n *Node) deleteExpired(ctx context.Context) error {
 	return nil
 }
 
-// expiryTime is by which time pieces count as expired: the earliest of this clock and those of the satellites that took
+// expiryTime is by which time pieces count as expired, and trash as old: the earliest of this clock and those of the satellites that took
 // a report since the start. It is not known before one did. What expires is gone for good, so a clock that is a year
 // ahead, or jumps there between two reports, must not decide alone; time since a report is that of the monotonic clock.
 func (n *Node) expiryTime() (now time.Time, known bool) {
@@ -82,15 +83,14 @@ func (n *Node) expiryTime() (now time.Time, known bool) {
 	return now, known
 }
 
-// runDisks looks at the store's directories until ctx ends, or until none of them serves any more: that error.
+// runDisks looks at the store's directories until ctx ends. A node none of whose disks serves goes on: satellites are to be
+// told, and the disks may come back.
 func (n *Node) runDisks(ctx context.Context) error {
-	ticker := time.NewTicker(disksEvery)
+	ticker := time.NewTicker(n.opts.WatchEvery)
 	defer ticker.Stop()
 	watch := diskWatch{node: n, faults: make(map[string]string)}
 	for {
-		if err := watch.look(); err != nil {
-			return err
-		}
+		watch.look()
 		select {
 		case <-ctx.Done():
 			return nil
@@ -105,23 +105,14 @@ type diskWatch struct {
 	faults map[string]string // by path, as last seen
 }
 
-func (w *diskWatch) look() error {
-	dirs := w.node.store.Space().Dirs
-	failed := 0
-	for _, dir := range dirs {
-		if dir.Fault != "" {
-			failed++
-		}
+func (w *diskWatch) look() {
+	for _, dir := range w.node.store.Space().Dirs {
 		if w.faults[dir.Path] == dir.Fault {
 			continue
 		}
 		w.faults[dir.Path] = dir.Fault
 		w.tell(dir)
 	}
-	if failed > 0 && failed == len(dirs) {
-		return fmt.Errorf("%w: %s", ErrNoDisk, dirs[0].Fault)
-	}
-	return nil
 }
 
 func (w *diskWatch) tell(dir pieces.DirStatus) {
@@ -129,7 +120,7 @@ func (w *diskWatch) tell(dir pieces.DirStatus) {
 		w.node.log.Info().Str("path", dir.Path).Msg("storage directory is back")
 	} else {
 		w.node.log.Error().Str("path", dir.Path).Str("fault", dir.Fault).
-			Str("hint", "mount or replace the disk and restart the node; until then its pieces are out of reach").
+			Str("hint", "mount the disk again: it is taken back by itself; if it is lost: storj node disk forget PATH").
 			Msg("storage directory failed")
 	}
 	w.node.contact.Wake()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -56,7 +57,15 @@ func Check(ctx context.Context, opts CheckOptions) (*CheckResult, error) {
 }
 
 func checkOffline(ctx context.Context, opts CheckOptions) (_ *CheckResult, err error) {
-	store, err := openDisks(ctx, Options{Disks: opts.Disks, Log: opts.Log})
+	list, err := readDiskList(filepath.Join(opts.Dir, disksFile))
+	if err != nil {
+		return nil, err
+	}
+	disks, err := list.where(opts.Disks)
+	if err != nil {
+		return nil, err
+	}
+	store, err := openDisks(ctx, Options{Disks: disks, Log: opts.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,39 @@ func (n *Node) checkSpace(context.Context) error {
 	return nil
 }
 
+// addCareGauges shows disks, damage, orders and the month among the metrics.
+func (n *Node) addCareGauges() {
+	set := n.opts.Metrics
+	set.GetOrCreateGauge(`storj_node_disks_faulty`, func() float64 {
+		faulty := 0
+		for _, dir := range n.store.Space().Dirs {
+			if dir.Fault != "" {
+				faulty++
+			}
+		}
+		return float64(faulty)
+	})
+	set.GetOrCreateGauge(`storj_node_damage_pending_pieces`, func() float64 { return float64(n.scrub.Status().Pending) })
+	set.GetOrCreateGauge(`storj_node_month_bytes`, func() float64 { return float64(n.book.Month()) })
+	set.GetOrCreateGauge(`storj_node_unsettled_orders`, func() float64 {
+		var sum int64
+		for _, s := range n.orders.Unsettled() {
+			sum += s.Orders
+		}
+		return float64(sum)
+	})
+	set.GetOrCreateGauge(`storj_node_satellites_unhappy`, func() float64 {
+		unhappy := 0
+		for _, s := range n.contact.Status() {
+			switch s.Standing.State {
+			case pieces.Suspended, pieces.Quarantined, pieces.Disqualified:
+				unhappy++
+			}
+		}
+		return float64(unhappy)
+	})
+}
+
 // addGauges shows space and satellites among the metrics.
 func (n *Node) addGauges() {
 	set := n.opts.Metrics
@@ -56,6 +89,7 @@ func (n *Node) addGauges() {
 	set.GetOrCreateGauge(`storj_node_space_bytes{kind="trash"}`, func() float64 { return float64(n.store.Space().Trash) })
 	set.GetOrCreateGauge(`storj_node_space_bytes{kind="garbage"}`, func() float64 { return float64(n.store.Space().Garbage) })
 	set.GetOrCreateGauge(`storj_node_space_bytes{kind="free"}`, func() float64 { return float64(n.store.Space().Free) })
+	n.addCareGauges()
 	set.GetOrCreateGauge(`storj_node_satellites_reached`, func() float64 {
 		reached, now := 0, n.opts.Now()
 		for _, s := range n.contact.Status() {

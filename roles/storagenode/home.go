@@ -21,6 +21,9 @@ const (
 	satellitesFile = "satellites.json"
 	disksFile      = "disks.json"
 	addressFile    = "node.addr"
+	usageDir       = "usage"
+	ordersDir      = "orders"
+	retainDir      = "retain"
 )
 
 // LoadIdentity returns the identity of the node in dir; one is made when there is none and create is set.

@@ -1,6 +1,7 @@
 package storagenode
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -22,7 +24,12 @@ import (
 	"storj/pieces/piecenode"
 	"storj/roles/debug"
 	"storj/roles/lifecycle"
+	"storj/roles/storagenode/bandwidth"
 	"storj/roles/storagenode/contact"
+	"storj/roles/storagenode/orderlog"
+	"storj/roles/storagenode/retain"
+	"storj/roles/storagenode/scrub"
+	"storj/roles/storagenode/usage"
 )
 
 // ErrNoSatellite is returned by New for a node that has not joined any satellite and was given no token.
@@ -54,6 +61,19 @@ type Options struct {
 	Join       []pieces.JoinToken
 	Satellites []netx.NodeURL // to serve without a token: those that take everybody
 
+	Tags      []string          // name=value, told to satellites
+	Scrub     time.Duration     // in which everything is read once; 0: off
+	Bandwidth bandwidth.Options // Used is filled in
+	IORate    int64             // of compaction, bytes a second; 0: the store's default
+
+	// InMemory keeps orders, usage, garbage filters and the place of the scrub in memory only: for networks that live in one
+	// process, with Store.
+	InMemory bool
+	// WatchEvery is how often disks, space and addresses are looked at, ChoresEvery how often trash and expired pieces are
+	// deleted and orders settled; 0: a minute and an hour. Simulations of years want them longer.
+	WatchEvery  time.Duration
+	ChoresEvery time.Duration
+
 	CheckInInterval time.Duration // whatever satellites say; 0: what they say
 	Version         string
 	Metrics         *metrics.Set
@@ -71,6 +91,14 @@ type Node struct {
 	pool      *rpc.Pool
 	contact   *contact.Contact
 	server    *rpc.Server
+	pieces    *piecenode.Node
+	gate      *bandwidth.Gate
+	book      *usage.Book
+	orders    *orderlog.Log
+	collector *retain.Collector
+	scrub     *scrub.Scrub
+	disksMu   sync.Mutex    // one change of the list of disks at a time
+	forgets   chan struct{} // capacity 1: pieces of a satellite are to be deleted
 	debug     *debug.Server // nil: none
 	group     *lifecycle.Group
 	listener  netx.Listener // set by Run
@@ -89,7 +117,9 @@ func New(ctx context.Context, opts Options) (*Node, error) {
 	if opts.Metrics == nil {
 		opts.Metrics = metrics.NewSet()
 	}
-	n := &Node{opts: opts, log: opts.Log.With().Str("svc", "node").Logger(), started: opts.Now().UTC()}
+	opts.WatchEvery = cmp.Or(opts.WatchEvery, disksEvery)
+	opts.ChoresEvery = cmp.Or(opts.ChoresEvery, choresEvery)
+	n := &Node{opts: opts, forgets: make(chan struct{}, 1), log: opts.Log.With().Str("svc", "node").Logger(), started: opts.Now().UTC()}
 	n.group = lifecycle.NewGroup(opts.Log)
 	if n.transport = opts.Transport; n.transport != nil {
 		n.group.Add("transport", lifecycle.Closer(n.transport.Close))
@@ -104,7 +134,7 @@ func New(ctx context.Context, opts Options) (*Node, error) {
 // still say good-bye.
 func (n *Node) open(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		n.openIdentity, n.openTransport, n.openContact, n.openStore, n.openServer, n.openDebug,
+		n.openIdentity, n.openTransport, n.openContact, n.openStore, n.openAccounts, n.openCare, n.openServer, n.openDebug,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -141,8 +171,8 @@ func (n *Node) openTransport(context.Context) error {
 // openContact joins before the store is opened: a wrong token should leave no directories behind.
 func (n *Node) openContact(ctx context.Context) (err error) {
 	n.contact, err = contact.New(contact.Options{
-		File: filepath.Join(n.opts.Dir, satellitesFile), Pool: n.pool, Report: n.report, Machine: machineAddresses,
-		Interval: n.opts.CheckInInterval, Now: n.opts.Now, Metrics: n.opts.Metrics, Log: n.opts.Log,
+		File: filepath.Join(n.opts.Dir, satellitesFile), Pool: n.pool, Report: n.report, Machine: n.machine(),
+		Interval: n.opts.CheckInInterval, Watch: n.opts.WatchEvery, Now: n.opts.Now, Metrics: n.opts.Metrics, Log: n.opts.Log,
 	})
 	if err != nil {
 		return fmt.Errorf("open node: %w", err)
@@ -165,9 +195,7 @@ func (n *Node) openContact(ctx context.Context) (err error) {
 
 func (n *Node) openServer(context.Context) error {
 	n.server = rpc.NewServer(n.opts.Log, rpc.Options{Metrics: n.opts.Metrics})
-	piecenode.New(piecenode.Options{
-		ID: n.id.ID(), Store: n.store, Keys: n.contact, Version: n.opts.Version, Metrics: n.opts.Metrics, Now: n.opts.Now,
-	}).Register(n.server)
+	n.pieces.Register(n.server)
 	n.registerAdmin()
 	n.group.Add("server", lifecycle.Func(func(ctx context.Context) error { return n.server.Serve(ctx, n.listener) }))
 	n.addChores()
@@ -190,7 +218,7 @@ func (n *Node) openDebug(context.Context) error {
 	return nil
 }
 
-// Run serves until ctx ends (nil) or a service fails. It may be called once. Errors: ErrNoDisk.
+// Run serves until ctx ends (nil) or a service fails. It may be called once.
 func (n *Node) Run(ctx context.Context) (err error) {
 	if n.listener, err = n.transport.Listen(); err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -233,10 +261,33 @@ func (n *Node) report() pieces.CheckIn {
 		_, port, _ := net.SplitHostPort(n.transport.Address()) // a socket has a port
 		address = net.JoinHostPort("", port)
 	}
-	return pieces.CheckIn{
-		Address: address, Version: n.opts.Version, Domain: n.opts.Domain,
+	report := pieces.CheckIn{
+		Address: address, Version: n.opts.Version, Domain: n.opts.Domain, Tags: n.opts.Tags,
 		Capacity: space.Capacity, Used: space.Used + space.Trash + space.Garbage, Free: space.Free,
 	}
+	if n.gate.Full() {
+		report.Free = 0 // until the month is over
+	}
+	for _, dir := range space.Dirs {
+		if dir.Fault != "" && len(report.Faults) < pieces.MaxFaults {
+			report.Faults = append(report.Faults, cut(dir.Fault, maxFault))
+		}
+	}
+	return report
+}
+
+// maxFault bounds a fault as satellites are told it, in bytes.
+const maxFault = 200
+
+// cut shortens a text to so many bytes.
+func cut(text string, limit int) string { return strings.ToValidUTF8(text[:min(len(text), limit)], "") }
+
+// machine is what tells that the machine's addresses changed; nil for a transport that is not ours to know.
+func (n *Node) machine() func() string {
+	if n.opts.Transport != nil {
+		return nil
+	}
+	return machineAddresses
 }
 
 // machineAddresses is the IP addresses of this machine, in order.

@@ -357,7 +357,36 @@ func TestExpiryOnAWrongClock(t *testing.T) {
 	})
 }
 
-// A node none of whose directories serves stops, so that it is started again.
+// A node whose clock is a year ahead does not empty its trash before a satellite could ask for it.
+func TestTrashOnAWrongClock(t *testing.T) {
+	bubble(t, plenty, func(t *testing.T, w *world) {
+		ctx, sat := t.Context(), w.sat.URL.ID
+		writer, err := w.store.Create(ctx, pieces.CreateOptions{Satellite: sat, Piece: pieces.PieceID{1}})
+		if err == nil {
+			err = writer.Commit(ctx, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, _ := w.start(t, func(o *Options) {
+			w.join(o)
+			o.Now = func() time.Time { return time.Now().Add(365 * 24 * time.Hour) }
+		})
+		if err := w.store.Trash(ctx, sat, []pieces.PieceID{{1}}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * time.Hour)
+		if got := n.Status().Satellites[0].TrashPieces; got != 1 {
+			t.Errorf("%d pieces in the trash six hours after they came there", got)
+		}
+		time.Sleep(trashKept)
+		if got := n.Status().Satellites[0].TrashPieces; got != 0 {
+			t.Errorf("%d pieces in the trash after their time", got)
+		}
+	})
+}
+
+// A node none of whose directories serves goes on: its satellite is told, and the disk may come back.
 func TestLastDirectoryFails(t *testing.T) {
 	bubble(t, plenty, func(t *testing.T, w *world) {
 		store := &failing{Store: w.store, only: true}
@@ -375,10 +404,23 @@ func TestLastDirectoryFails(t *testing.T) {
 		}
 		fault := "marker is gone"
 		store.fault.Store(&fault)
-		if err := <-done; !errors.Is(err, ErrNoDisk) || !strings.Contains(err.Error(), fault) {
-			t.Errorf("ended with %v", err)
+		time.Sleep(2 * disksEvery)
+		reports := w.sat.Snapshot().CheckIns
+		if last := reports[len(reports)-1]; len(last.Faults) != 1 || last.Faults[0] != fault {
+			t.Errorf("told: %+v", last)
 		}
-		if err := n.Close(); err != nil {
+		store.fault.Store(nil)
+		time.Sleep(2 * disksEvery)
+		reports = w.sat.Snapshot().CheckIns
+		if last := reports[len(reports)-1]; len(last.Faults) != 0 || last.Leaving {
+			t.Errorf("told that it is back: %+v", last)
+		}
+		select {
+		case err := <-done:
+			t.Errorf("ended: %v", err)
+		default:
+		}
+		if err := errors.Join(n.Close(), <-done); err != nil {
 			t.Error(err)
 		}
 		if reports := w.sat.Snapshot().CheckIns; !reports[len(reports)-1].Leaving {

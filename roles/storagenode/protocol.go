@@ -12,13 +12,18 @@ import (
 const (
 	MethodStatus = 120
 	MethodCheck  = 121
+	MethodExit   = 122
+	MethodForget = 123
+	MethodDisk   = 124
+	MethodMove   = 125
+	MethodUsage  = 126
 )
 
 // ErrNotOwner is returned by the node admin methods to every peer but the node itself.
 var ErrNotOwner = netx.Sentinel(netx.Denied, 190, "only the node's own identity may ask that")
 
 // adminErrors lists the sentinels of node admin.
-func adminErrors() []*netx.Error { return []*netx.Error{ErrNotOwner} }
+func adminErrors() []*netx.Error { return []*netx.Error{ErrNotOwner, ErrNotExited, ErrNotLost} }
 
 const (
 	maxSatellites = 256
@@ -40,6 +45,10 @@ type Status struct {
 	Dirs       []DirStatus       `json:"dirs"`
 	Satellites []SatelliteStatus `json:"satellites"`
 	Traffic    Traffic           `json:"traffic"`
+	Scrub      ScrubStatus       `json:"scrub"`
+	Bandwidth  BandwidthStatus   `json:"bandwidth"`
+	Forgetting []netx.NodeID     `json:"forgetting,omitempty"` // satellites whose pieces are being deleted
+	LostOrders int64             `json:"lost_orders"`          // that could not be kept since the start
 }
 
 // Uptime is how long the node had run when it answered.
@@ -78,6 +87,12 @@ type SatelliteStatus struct {
 	Bytes       int64         `json:"bytes"`
 	TrashPieces int64         `json:"trash_pieces"`
 	TrashBytes  int64         `json:"trash_bytes"`
+
+	Standing pieces.Standing `json:"standing"`         // what the satellite thinks of the node
+	Exiting  time.Time       `json:"exiting,omitzero"` // since when the node is leaving; zero: it stays
+	Garbage  GarbageStatus   `json:"garbage"`
+	Orders   int64           `json:"unsettled_orders"`
+	Ordered  int64           `json:"unsettled_bytes"`
 }
 
 // Traffic counts operations since the start.
@@ -137,6 +152,10 @@ func (s *Status) Fields(c *wire.Codec) {
 	wire.Repeated(c, 7, &s.Dirs, maxDirs)
 	wire.Repeated(c, 8, &s.Satellites, maxSatellites)
 	c.Message(9, &s.Traffic)
+	c.Message(10, &s.Scrub)
+	c.Message(11, &s.Bandwidth)
+	codeIDs(c, 12, &s.Forgetting)
+	c.Int(13, &s.LostOrders)
 }
 
 // Fields codes the space for wire.
@@ -174,6 +193,11 @@ func (s *SatelliteStatus) Fields(c *wire.Codec) {
 	c.Int(12, &s.Bytes)
 	c.Int(13, &s.TrashPieces)
 	c.Int(14, &s.TrashBytes)
+	c.Message(15, &s.Standing)
+	c.Time(16, &s.Exiting)
+	c.Message(17, &s.Garbage)
+	c.Int(18, &s.Orders)
+	c.Int(19, &s.Ordered)
 	s.Interval, s.Skew = time.Duration(interval), time.Duration(skew)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"storj/netx"
 	"storj/pieces"
 	"storj/roles/lifecycle"
 )
@@ -24,7 +25,7 @@ func (n *Node) openStore(ctx context.Context) error {
 		}
 		n.addStore(store)
 	}
-	n.store = &watchedStore{Store: store, full: n.contact.Wake}
+	n.store = &watchedStore{Store: store, full: n.contact.Wake, rotten: n.rotten}
 	return nil
 }
 
@@ -37,10 +38,38 @@ func (n *Node) addStore(store pieces.Store) {
 	n.group.Add("store", lifecycle.Closer(store.Close))
 }
 
-// watchedStore is a store that tells when it refused a piece for lack of space.
+// watchedStore is a store that tells when it refused a piece for lack of space, and when one turns out to be damaged.
 type watchedStore struct {
 	pieces.Store
-	full func() // does not block
+	full   func()                                            // does not block
+	rotten func(satellite netx.NodeID, piece pieces.PieceID) // of a piece that could not be read
+}
+
+// Open implements pieces.Store. A piece that turns out to be damaged is told the satellite, whoever wanted to read it.
+func (s *watchedStore) Open(ctx context.Context, satellite netx.NodeID, piece pieces.PieceID) (pieces.Reader, error) {
+	r, err := s.Store.Open(ctx, satellite, piece)
+	if err == nil {
+		return &watchedReader{Reader: r, store: s, satellite: satellite}, nil
+	}
+	if errors.Is(err, pieces.ErrCorrupt) {
+		s.rotten(satellite, piece)
+	}
+	return nil, err
+}
+
+type watchedReader struct {
+	pieces.Reader
+	store     *watchedStore
+	satellite netx.NodeID
+}
+
+// ReadAt implements pieces.Reader.
+func (r *watchedReader) ReadAt(p []byte, off int64) (int, error) {
+	n, err := r.Reader.ReadAt(p, off)
+	if errors.Is(err, pieces.ErrCorrupt) {
+		r.store.rotten(r.satellite, r.Info().Piece)
+	}
+	return n, err
 }
 
 // Create implements pieces.Store.

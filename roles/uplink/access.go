@@ -150,6 +150,7 @@ func (i *AccessInfo) addCaveats(key *macaroon.APIKey) {
 		p.AllowUpload = p.AllowUpload && !c.DisallowWrites
 		p.AllowList = p.AllowList && !c.DisallowLists
 		p.AllowDelete = p.AllowDelete && !c.DisallowDeletes
+		p.Locks.add(&c)
 		if c.NotBefore.After(p.NotBefore) {
 			p.NotBefore = c.NotBefore
 		}
@@ -160,7 +161,32 @@ func (i *AccessInfo) addCaveats(key *macaroon.APIKey) {
 			p.MaxObjectTTL = c.MaxObjectTTL
 		}
 	}
+	p.Locks = p.Locks.beyond(&p)
 	i.Permission = p
+}
+
+// add denies what a caveat does.
+func (l *LockPermission) add(c *macaroon.Caveat) {
+	l.DenyAll = l.DenyAll || c.DisallowLocks
+	l.DenySetRetention = l.DenySetRetention || c.DisallowPutRetention
+	l.DenyGetRetention = l.DenyGetRetention || c.DisallowGetRetention
+	l.DenySetLegalHold = l.DenySetLegalHold || c.DisallowPutLegalHold
+	l.DenyGetLegalHold = l.DenyGetLegalHold || c.DisallowGetLegalHold
+	l.DenyBypassGovernance = l.DenyBypassGovernance || c.DisallowBypassGovernanceRetention
+	l.DenySetBucketLock = l.DenySetBucketLock || c.DisallowPutBucketLock
+	l.DenyGetBucketLock = l.DenyGetBucketLock || c.DisallowGetBucketLock
+	l.DenyNotifications = l.DenyNotifications || c.DisallowBucketNotifications
+}
+
+// beyond leaves out what follows from the operations, as Permission.caveat derives it.
+func (l LockPermission) beyond(p *Permission) LockPermission {
+	l.DenyAll = l.DenyAll && p.AllowUpload
+	l.DenyGetRetention = l.DenyGetRetention && p.AllowDownload
+	l.DenyGetLegalHold = l.DenyGetLegalHold && p.AllowDownload
+	l.DenyGetBucketLock = l.DenyGetBucketLock && p.AllowDownload
+	l.DenyBypassGovernance = l.DenyBypassGovernance && p.AllowDelete
+	l.DenyNotifications = l.DenyNotifications && p.AllowDownload && p.AllowUpload && p.AllowList && p.AllowDelete
+	return l
 }
 
 // String keeps the access out of logs and errors.

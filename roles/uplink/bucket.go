@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"storj/ecenc/keys"
@@ -14,11 +15,23 @@ type Bucket struct {
 	Name       string
 	Created    time.Time
 	PlainNames bool // the satellite sees object keys, and lists them in their order; content is encrypted all the same
+	Versioning Versioning
+	ObjectLock bool // versions can be protected by retention and legal hold
+
+	DefaultRetention DefaultRetention // of new versions, with ObjectLock
+	TTL              time.Duration    // longest life of new objects; 0: any
+	Placement        int              // rule of the satellite for where the data lies; 0: the default one
+	// Changes is another number whenever an object of the bucket was changed: what somebody remembers of the bucket is
+	// right while it stays. It may change for no reason.
+	Changes uint64
 }
 
-// BucketOptions are fixed when a bucket is made. The zero value, and nil, is the default.
+// BucketOptions are how a bucket is made; PlainNames is fixed then. The zero value, and nil, is the default.
 type BucketOptions struct {
 	PlainNames bool // as in Bucket
+	Versioning bool // from the start; can also be enabled later
+	ObjectLock bool // from the start, with versioning; can also be enabled later
+	Placement  int  // as in Bucket
 }
 
 // CreateBucket makes a bucket.
@@ -47,13 +60,26 @@ func (p *Project) createBucket(ctx context.Context, op, name string, opts *Bucke
 	if err := metainfo.CheckBucketName(name); err != nil {
 		return nil, wrap(op, err)
 	}
+	placement, err := placementOf(opts.Placement)
+	if err != nil {
+		return nil, wrap(op, err)
+	}
 	err = p.do(ctx, op, func(ctx context.Context) error {
-		req := &metainfo.CreateBucketRequest{Auth: p.auth(), Name: name, PlainNames: opts.PlainNames}
-		made, err := call(ctx, p.once(), p.meta.CreateBucket, req)
-		if err == nil {
-			bucket = p.bucket(made)
+		req := &metainfo.CreateBucketRequest{
+			Auth: p.auth(), Name: name, PlainNames: opts.PlainNames, Lock: opts.ObjectLock, Placement: placement,
 		}
-		return err
+		if opts.Versioning || opts.ObjectLock {
+			req.Versioning = metainfo.VersioningEnabled
+		}
+		made, err := call(ctx, p.once(), p.meta.CreateBucket, req)
+		if err != nil {
+			return err
+		}
+		if made.Name != name || made.PlainNames != opts.PlainNames { // it would be told the names of all that comes
+			return fmt.Errorf("%w: the satellite made another bucket than it was asked for", ErrInternal)
+		}
+		bucket = p.bucket(made)
+		return nil
 	})
 	return bucket, err
 }
@@ -81,13 +107,22 @@ func (p *Project) getBucket(ctx context.Context, name string) (*Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
+	if got.Name != name { // it would be remembered as another
+		return nil, fmt.Errorf("%w: the satellite answers with another bucket", ErrInternal)
+	}
 	return p.bucket(got), nil
 }
 
 // bucket returns a record as the caller gets it, and remembers it.
 func (p *Project) bucket(b *metainfo.Bucket) *Bucket {
 	p.buckets.put(b.Name, b.PlainNames)
-	return &Bucket{Name: b.Name, Created: b.Created, PlainNames: b.PlainNames}
+	return &Bucket{
+		Name: b.Name, Created: b.Created, PlainNames: b.PlainNames, Versioning: Versioning(b.Versioning), ObjectLock: b.Lock,
+		DefaultRetention: DefaultRetention{
+			Mode: RetentionMode(b.Retention.Mode), Days: int(b.Retention.Days), Years: int(b.Retention.Years),
+		},
+		TTL: b.TTL, Placement: int(b.Placement), Changes: b.Changes,
+	}
 }
 
 // DeleteBucket deletes an empty bucket.
@@ -97,30 +132,24 @@ func (p *Project) DeleteBucket(ctx context.Context, name string) error {
 	return p.do(ctx, "delete bucket", func(ctx context.Context) error {
 		p.buckets.forget(name)
 		req := &metainfo.DeleteBucketRequest{Auth: p.auth(), Name: name}
-		_, err := call(ctx, p.once(), p.meta.DeleteBucket, req)
+		_, err := call(ctx, p.once(), noResult(p.meta.DeleteBucket), req)
 		return err
 	})
 }
 
-// DeleteBucketWithObjects deletes a bucket and all that is in it, and returns how many objects that were. When it ends
-// early, the bucket has fewer objects than before, and it may be called again.
+// DeleteBucketWithObjects deletes a bucket and all that is in it, and returns how many objects that were. It is
+// DropBucket and WaitDeletion: when it ends early, the satellite goes on.
 //
-// Errors: ErrBucketNotFound.
+// Errors: ErrBucketNotFound, ErrBucketNotEmpty when something in it is locked.
 func (p *Project) DeleteBucketWithObjects(ctx context.Context, name string) (objects int64, err error) {
-	err = p.do(ctx, "delete bucket with objects", func(ctx context.Context) error {
-		p.buckets.forget(name)
-		req := &metainfo.DeleteBucketRequest{Auth: p.auth(), Name: name, Force: true}
-		for {
-			result, err := call(ctx, p.standalone(), p.meta.DeleteBucket, req)
-			if err != nil {
-				return err
-			}
-			objects += result.Objects
-			if !result.More {
-				return nil
-			}
-		}
-	})
+	d, err := p.DropBucket(ctx, name, nil)
+	if err != nil {
+		return 0, err
+	}
+	d, err = p.WaitDeletion(ctx, d.ID, nil)
+	if d != nil {
+		objects = d.Objects
+	}
 	return objects, err
 }
 
@@ -155,7 +184,7 @@ func (p *Project) ListBuckets(ctx context.Context, opts *ListBucketsOptions) *Bu
 	if opts != nil {
 		cursor = opts.Cursor
 	}
-	return &BucketIterator{fetch: func() (list []Bucket, more bool, err error) {
+	return &BucketIterator{iterator[Bucket]{fetch: func() (list []Bucket, more bool, err error) {
 		err = p.do(ctx, "list buckets", func(ctx context.Context) error {
 			req := &metainfo.ListBucketsRequest{Auth: p.auth(), Cursor: cursor}
 			page, err := call(ctx, p.standalone(), p.meta.ListBuckets, req)
@@ -163,6 +192,9 @@ func (p *Project) ListBuckets(ctx context.Context, opts *ListBucketsOptions) *Bu
 				return err
 			}
 			for i := range page.Buckets {
+				if metainfo.CheckBucketName(page.Buckets[i].Name) != nil {
+					return fmt.Errorf("%w: the satellite lists a bucket without a proper name", ErrInternal)
+				}
 				list = append(list, *p.bucket(&page.Buckets[i]))
 				cursor = page.Buckets[i].Name
 			}
@@ -170,35 +202,17 @@ func (p *Project) ListBuckets(ctx context.Context, opts *ListBucketsOptions) *Bu
 			return nil
 		})
 		return list, more, err
-	}}
+	}}}
 }
 
 // BucketIterator goes through buckets, a page of the satellite at a time. For one goroutine.
-type BucketIterator struct {
-	fetch func() (list []Bucket, more bool, err error)
-	page  []Bucket
-	item  *Bucket
-	ended bool
-	err   error
-}
+type BucketIterator struct{ pages iterator[Bucket] }
 
 // Next moves to the next bucket and says whether there is one. After false, Err tells why.
-func (it *BucketIterator) Next() bool {
-	it.item = nil
-	for len(it.page) == 0 && !it.ended {
-		var more bool
-		it.page, more, it.err = it.fetch()
-		it.ended = !more || it.err != nil
-	}
-	if len(it.page) == 0 || it.err != nil {
-		return false
-	}
-	it.item, it.page = &it.page[0], it.page[1:]
-	return true
-}
+func (it *BucketIterator) Next() bool { return it.pages.next() }
 
 // Item returns the bucket that Next moved to; it belongs to the caller.
-func (it *BucketIterator) Item() *Bucket { return it.item }
+func (it *BucketIterator) Item() *Bucket { return it.pages.item }
 
 // Err returns why the listing ended early, or nil.
-func (it *BucketIterator) Err() error { return it.err }
+func (it *BucketIterator) Err() error { return it.pages.err }

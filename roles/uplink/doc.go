@@ -39,7 +39,30 @@
 //
 //	download, err := project.Download(ctx, "photos", "log", &uplink.DownloadOptions{Offset: -4096})
 //
-// Stat, Delete, DeleteMany, Copy, Move and UpdateMetadata work on objects without moving their bytes.
+// Stat, Delete, DeleteItems, Copy, Move, UpdateMetadata and UpdateTags work on objects without moving their bytes. DeletePrefix
+// and DropBucket have the satellite delete any number of them in the background. FS shows a bucket as an fs.FS.
+//
+// Whoever must not overwrite what others write gives UploadOptions.IfAbsent, or IfRevision with the Object.Revision that
+// he has read: the satellite decides in one transaction.
+//
+// # Versions and locks
+//
+// A bucket with versioning keeps what was there: a write adds a version, Delete hides the object under a delete marker.
+//
+//	_, err := project.UpdateBucket(ctx, "photos", uplink.BucketUpdate{Versioning: uplink.VersioningEnabled})
+//	versions := project.ListVersions(ctx, "photos", &uplink.ListVersionsOptions{Key: "2026/dog.jpg"})
+//	object, err := project.RestoreVersion(ctx, "photos", "2026/dog.jpg", version)
+//	_, err = project.DeleteObject(ctx, "photos", "2026/dog.jpg", &uplink.DeleteOptions{Version: version})      // for good
+//
+// With object lock, SetRetention and SetLegalHold keep a version from being deleted, also by its owner.
+//
+// # Uploads in parts
+//
+//	upload, err := project.BeginUpload(ctx, "backups", "disk.img", nil)
+//	part, err := project.PutPart(ctx, "backups", "disk.img", upload.ID, 1, r, nil)       // any order, at the same time
+//	object, err := project.CommitUpload(ctx, "backups", "disk.img", upload.ID, nil)
+//
+// Another process that knows the key, the ID and the passphrase can go on: ListParts tells what is there.
 //
 // # Listings
 //
@@ -92,16 +115,27 @@
 //
 //	1  Uint32      segments of the object
 //	2  Int         its plaintext bytes
-//	3  Int         plaintext bytes of every segment but the last
+//	3  Int         plaintext bytes of every segment but the last of its part
 //	4  Repeated    custom metadata, ascending key: key 1, value 2
+//	5  Repeated    tags, likewise
+//	6  Repeated    of an object uploaded in parts, runs of parts of one size: first number 1, count 2, plaintext bytes of each 3
+//	7  Fixed 32    when those would not fit: SHA-256 of number (4) and size (8), big endian, of each part
 //
-// Segment i is at position (0, i), its key is cipher.SegmentKey(content key, salt, 0, i).
+// Segment i of part p is at position (p, i), its key is cipher.SegmentKey(content key, salt, p, i); an object uploaded in one
+// go is part 0. An upload in parts has such metadata from its beginning, with the first two fields 0. The metadata of a
+// part is a box under the content key, purpose "part-metadata/v1", of number 1, plaintext bytes 2, custom metadata 3.
+// docs/format.md has all of it in one place, for other implementations.
 //
 // # Why
 //
 // Sizes are sealed with the metadata because the satellite keeps the list of segments: it could leave out the last
 // ones, or answer a range from another place, and nobody would notice. With the sealed sizes, the position in each
-// segment's key and the last-block flag of the cipher, every byte that is read is known to be the one at that offset.
+// segment's key and the last-block flag of the cipher, every byte that is read is known to be the one at that offset. Of an
+// upload in parts the sizes come from the seals of the parts, never from the satellite; it could only answer with an
+// older part of the same number, upload and size.
+//
+// Which parts make an object is sealed as runs because uploads cut equal parts: one run or two for 10,000 of them. A list that
+// does not fit is held against its hash, at the price of asking the satellite for it when the object is read.
 //
 // A shared access is narrowed twice. Its keys open only the prefixes: that holds against the satellite too. Its API key
 // says what may be asked: the satellite keeps operations, times and revocations, which no key can.

@@ -21,10 +21,11 @@ import (
 	"storj/netx"
 )
 
-// DownloadOptions is the range to read. The zero value, and nil, is the whole object.
+// DownloadOptions is what to read. The zero value, and nil, is the whole of the latest version.
 type DownloadOptions struct {
-	Offset int64 // bytes from the start; negative: from the end, and when that is before the start, the start
-	Length int64 // bytes at most; 0 or negative: to the end
+	Offset  int64  // bytes from the start; negative: from the end, and when that is before the start, the start
+	Length  int64  // bytes at most; 0 or negative: to the end
+	Version string // as in Object
 }
 
 // Download is an object being read. What it returns has been authenticated: nodes cannot alter it, and the satellite
@@ -68,7 +69,7 @@ type DownloadStats struct {
 type downloadMeta struct {
 	project *Project
 	content ecenc.Key
-	seal    *seal
+	layout  *layout
 	token   []byte
 	ctx     context.Context // of the call that made the download; ends with Close
 }
@@ -77,7 +78,7 @@ const downloadOp = "download"
 
 // Download starts reading an object, or a range of it. The context bounds the whole of it, until Close.
 //
-// Errors: ErrBucketNotFound, ErrObjectNotFound, ErrRangeInvalid, ErrWrongPassphrase, ErrCorrupt.
+// Errors: ErrBucketNotFound, ErrObjectNotFound, ErrDeleteMarker, ErrRangeInvalid, ErrInvalid, ErrWrongPassphrase, ErrCorrupt.
 func (p *Project) Download(ctx context.Context, bucket, key string, opts *DownloadOptions) (*Download, error) {
 	if opts == nil {
 		opts = &DownloadOptions{}
@@ -100,16 +101,16 @@ func (p *Project) Download(ctx context.Context, bucket, key string, opts *Downlo
 }
 
 func (p *Project) newDownload(ctx context.Context, bucket, key string, opts DownloadOptions) (*Download, error) {
-	t, err := p.locate(ctx, bucket, key)
+	t, err := p.locateVersion(ctx, bucket, key, opts.Version)
 	if err != nil {
-		return nil, p.found(bucket, err)
+		return nil, err
 	}
 	length := opts.Length
 	if length <= 0 {
 		length = -1
 	}
 	got, err := call(ctx, p.standalone(), p.meta.Download, &metainfo.DownloadRequest{
-		Auth: p.auth(), Bucket: t.bucket, Key: t.encrypted, Offset: opts.Offset, Length: length,
+		Auth: p.auth(), Bucket: t.bucket, Key: t.encrypted, Offset: opts.Offset, Length: length, Version: t.version,
 	})
 	if err != nil {
 		return nil, p.found(bucket, err)
@@ -122,10 +123,42 @@ func (p *Project) newDownload(ctx context.Context, bucket, key string, opts Down
 	if offset != got.Offset || length != got.Length {
 		return nil, fmt.Errorf("%w: satellite made %d+%d of the range, which is %d+%d", ErrCorrupt, got.Offset, got.Length, offset, length)
 	}
+	placed, err := p.place(ctx, &t, o)
+	if err != nil {
+		return nil, err
+	}
 	return &Download{
 		project: p, object: o.object(key), offset: offset, length: length, queue: got.Segments, more: got.More,
-		meta: &downloadMeta{project: p, content: o.content, seal: o.seal, token: got.Token}, planned: offset,
+		meta: &downloadMeta{project: p, content: o.content, layout: placed, token: got.Token}, planned: offset,
 	}, nil
+}
+
+// place lays out an object. The parts of one that has too many different ones to be sealed come from the satellite, and
+// are held against the hash that was.
+func (p *Project) place(ctx context.Context, t *target, o *opened) (*layout, error) {
+	s := o.seal
+	switch {
+	case s.parts != nil:
+		return newLayout(s, s.parts)
+	case s.partsHash == [len(s.partsHash)]byte{}:
+		return newLayout(s, []partRun{{first: 0, count: 1, size: s.plainSize}})
+	}
+	var runs []partRun
+	req := metainfo.ListPartsRequest{Bucket: t.bucket, Key: t.encrypted, Version: o.record.Version}
+	err := p.eachPart(ctx, req, func(part *metainfo.Part) error {
+		if part.PlainSize < 0 || part.PlainSize > maxPartSize {
+			return fmt.Errorf("%w: part of %d bytes", ErrCorrupt, part.PlainSize)
+		}
+		runs = appendPart(runs, part.Number, part.PlainSize)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if hashParts(runs) != s.partsHash {
+		return nil, fmt.Errorf("%w: its parts are not those that were stored", ErrCorrupt)
+	}
+	return newLayout(s, runs)
 }
 
 // resolve returns the range in bytes from the start of an object of size bytes.
@@ -274,6 +307,9 @@ func (d *Download) prefetch() error {
 	}
 	seg := &d.queue[0]
 	d.queue = d.queue[1:]
+	if seg.PlainSize == 0 {
+		return d.prefetch() // of an empty part
+	}
 	next, err := d.meta.newReader(seg, d.planned, d.offset+d.length)
 	if err != nil {
 		return err

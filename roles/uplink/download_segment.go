@@ -34,7 +34,7 @@ type reader struct {
 //
 // Errors: ErrCorrupt for numbers that cannot be those of this object.
 func (m *downloadMeta) newReader(seg *metainfo.DownloadSegment, from, to int64) (*reader, error) {
-	if err := m.check(seg); err != nil {
+	if err := m.layout.check(seg); err != nil {
 		return nil, err
 	}
 	end := seg.PlainOffset + seg.PlainSize
@@ -48,24 +48,6 @@ func (m *downloadMeta) newReader(seg *metainfo.DownloadSegment, from, to int64) 
 	r := &reader{meta: m, segment: seg, cipher: c, start: from, at: from, end: min(end, to)}
 	r.open()
 	return r, nil
-}
-
-// check compares a segment with what its owner sealed. With what the cipher authenticates, the position and the end of
-// the segment, nothing can be left out, moved or repeated.
-func (m *downloadMeta) check(seg *metainfo.DownloadSegment) error {
-	index := int64(seg.Position.Index)
-	plain, err := cipher.PlainSize(seg.EncryptedSize)
-	inline := seg.Redundancy.Required == 0
-	switch {
-	case err != nil || plain != seg.PlainSize || plain > metainfo.SegmentSize:
-	case seg.Position.Part != 0 || seg.Position.Index >= m.seal.segments || seg.PlainOffset != index*m.seal.segmentSize:
-	case seg.PlainSize != min(m.seal.segmentSize, m.seal.plainSize-seg.PlainOffset):
-	case inline && int64(len(seg.Inline)) != seg.EncryptedSize:
-	case !inline && (seg.Redundancy.Validate() != nil || seg.Redundancy.ShareSize == 0):
-	default:
-		return nil
-	}
-	return fmt.Errorf("%w: segment %s has impossible numbers", ErrCorrupt, seg.Position)
 }
 
 // open starts fetching from the block that holds the next byte to hand out.
@@ -182,7 +164,7 @@ func (r *reader) recover(cause error) error {
 
 // restart goes on with other limits for the same segment. Its pieces, and so its scheme, may have been made anew.
 func (r *reader) restart(seg *metainfo.DownloadSegment) error {
-	if err := r.meta.check(seg); err != nil {
+	if err := r.meta.layout.check(seg); err != nil {
 		return err
 	}
 	c, err := cipher.New(cipher.SegmentKey(r.meta.content, seg.Salt, seg.Position.Part, seg.Position.Index))

@@ -3,6 +3,8 @@ package uplink
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"storj/ecenc/cipher"
 	"storj/ecenc/keys"
@@ -39,6 +41,28 @@ var (
 	ErrBucketExists = errors.New("bucket exists already")
 	// ErrBucketNotEmpty is returned when a bucket with objects is deleted without them.
 	ErrBucketNotEmpty = errors.New("bucket is not empty")
+	// ErrBucketState is returned for a change that the bucket's other settings forbid: object lock needs versioning, and
+	// neither can be taken back.
+	ErrBucketState = errors.New("bucket settings do not allow that")
+	// ErrLifecycleInvalid is returned for a lifecycle rule that makes no sense.
+	ErrLifecycleInvalid = errors.New("lifecycle rule invalid")
+	// ErrDeletionNotFound is returned for a deletion in the background that does not exist or was done long ago.
+	ErrDeletionNotFound = errors.New("deletion not found")
+)
+
+// Versions, locks and parts.
+var (
+	// ErrDeleteMarker is returned for an object that was deleted and whose older versions remain. It is an
+	// ErrObjectNotFound too.
+	ErrDeleteMarker = fmt.Errorf("%w: it was deleted, older versions remain", ErrObjectNotFound)
+	// ErrObjectLocked is returned when a version is protected by a legal hold or its retention.
+	ErrObjectLocked = errors.New("object version is locked")
+	// ErrObjectLockDisabled is returned for retention or legal hold in a bucket without object lock.
+	ErrObjectLockDisabled = errors.New("bucket has no object lock")
+	// ErrRetentionInvalid is returned for a retention that makes no sense, lies in the past or is weaker than one that stands.
+	ErrRetentionInvalid = errors.New("retention invalid")
+	// ErrPartInvalid is returned for a part number out of bounds, or of a part that was not uploaded.
+	ErrPartInvalid = errors.New("part invalid")
 )
 
 // Objects.
@@ -94,7 +118,17 @@ func reasons() []mapping {
 		{metainfo.ErrBucketExists, ErrBucketExists},
 		{metainfo.ErrBucketNotEmpty, ErrBucketNotEmpty},
 		{metainfo.ErrTooManyBuckets, ErrLimitExceeded},
+		{metainfo.ErrDeleteMarker, ErrDeleteMarker},
 		{metainfo.ErrObjectNotFound, ErrObjectNotFound},
+		{metainfo.ErrLocked, ErrObjectLocked},
+		{metainfo.ErrVersioning, ErrBucketState},
+		{metainfo.ErrNoLock, ErrObjectLockDisabled},
+		{metainfo.ErrRetention, ErrRetentionInvalid},
+		{metainfo.ErrPart, ErrPartInvalid},
+		{metainfo.ErrDocument, ErrInvalid},
+		{metainfo.ErrLifecycle, ErrLifecycleInvalid},
+		{metainfo.ErrDeletionNotFound, ErrDeletionNotFound},
+		{metainfo.ErrPlacement, ErrInvalid},
 		{metainfo.ErrObjectKey, ErrObjectKeyInvalid},
 		{metainfo.ErrObjectExists, ErrObjectExists},
 		{metainfo.ErrObjectChanged, ErrObjectChanged},
@@ -140,12 +174,34 @@ type opError struct {
 	cause error
 }
 
-// Error never names objects: their names are secrets of the caller.
+// Error never names objects: their names are secrets of the caller. What the satellite answered is said by its sentinel
+// alone: by which call it came is of no use to who reads it.
 func (e *opError) Error() string {
-	if text := e.cause.Error(); text != e.kind.Error() {
-		return e.op + ": " + e.kind.Error() + ": " + text
+	text, kind := plainText(e.cause), e.kind.Error()
+	switch {
+	case strings.HasPrefix(text, kind):
+		return e.op + ": " + text
+	case strings.HasSuffix(text, ": "+kind):
+		text = strings.TrimSuffix(text, ": "+kind)
 	}
-	return e.op + ": " + e.kind.Error()
+	return e.op + ": " + kind + ": " + text
+}
+
+// firstMetainfoReason begins the reasons of the satellite's own sentinels; those below come from connections and nodes, and
+// what stands around them tells which.
+const firstMetainfoReason = 200
+
+// plainText is the text of an error without the numbers of calls, which package rpc puts into it for programmers.
+func plainText(err error) string {
+	if answer, ok := errors.AsType[*netx.Error](err); ok && answer.Reason >= firstMetainfoReason {
+		return answer.Error()
+	}
+	text := err.Error()
+	before, call, found := strings.Cut(text, "call method ")
+	if _, rest, named := strings.Cut(call, ": "); found && named {
+		return before + rest
+	}
+	return text
 }
 
 // Unwrap makes errors.Is match both.
@@ -197,6 +253,8 @@ func contextError(err error) error {
 // ownErrors lists the sentinels of this package.
 func ownErrors() []error {
 	return []error{
+		ErrDeleteMarker, ErrBucketState, ErrLifecycleInvalid, ErrDeletionNotFound, ErrObjectLocked, ErrObjectLockDisabled,
+		ErrRetentionInvalid, ErrPartInvalid,
 		ErrAccessInvalid, ErrAPIKeyInvalid, ErrPermissionDenied, ErrWrongPassphrase, ErrTooManyRequests, ErrLimitExceeded,
 		ErrBucketNameInvalid, ErrBucketNotFound, ErrBucketExists, ErrBucketNotEmpty,
 		ErrObjectKeyInvalid, ErrObjectNotFound, ErrObjectExists, ErrObjectChanged, ErrMetadataInvalid, ErrRangeInvalid,

@@ -92,3 +92,29 @@ func TestOwnErrorsAreDistinct(t *testing.T) {
 		seen[err.Error()] = true
 	}
 }
+
+// TestErrorsAreForPeople holds that no number of a call stands in an error, and nothing stands there twice.
+func TestErrorsAreForPeople(t *testing.T) {
+	t.Parallel()
+	remote := func(err error) error { return fmt.Errorf("call method 221 of 12abc: %w", err) }
+	tests := []struct {
+		err  error
+		want string
+	}{
+		{remote(metainfo.ErrObjectNotFound), "test: object not found"},
+		{remote(metainfo.ErrDeleteMarker), "test: object not found: it was deleted, older versions remain"},
+		{remote(metainfo.ErrDenied), "test: permission denied: this access does not permit that"},
+		{remote(metainfo.ErrStorageLimit), "test: limit exceeded: project has stored as much as it may"},
+		{remote(netx.FromWire(netx.Internal, 0)), "test: internal error: peer answered: internal"},
+		{remote(fmt.Errorf("connect to 12abc@host:7777: %w", netx.ErrUnreachable)), "test: unavailable: connect to 12abc@host:7777: peer unreachable"},
+		{fmt.Errorf("segment 0/1: %w", remote(netx.ErrTimeout)), "test: unavailable: segment 0/1: timed out"},
+		{ErrPartInvalid, "test: part invalid"},
+		{fmt.Errorf("%w: number 0", ErrPartInvalid), "test: part invalid: number 0"},
+		{fmt.Errorf("reading: %w", ErrCorrupt), "test: object is damaged or was tampered with: reading"},
+	}
+	for _, test := range tests {
+		if got := wrap("test", test.err).Error(); got != test.want {
+			t.Errorf("got  %s\nwant %s", got, test.want)
+		}
+	}
+}

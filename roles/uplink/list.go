@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ type ListOptions struct {
 	Prefix    string // keys that begin with it
 	Cursor    string // keys after this one, which an earlier listing with the same Prefix and Recursive gave
 	Recursive bool   // else keys with a further "/" behind Prefix are shown as one item, their common prefix
-	Custom    bool   // fill in Object.Custom: costs a decryption each
+	Custom    bool   // fill in Object.Custom and Object.Tags: costs a decryption each
 }
 
 // List lists the objects of a bucket. Nothing is asked before the first Next.
@@ -47,6 +48,9 @@ type ObjectIterator struct {
 	hidden int
 	ended  bool
 	err    error
+
+	changes uint64
+	asked   bool
 }
 
 // objectPage is a page of the satellite, decrypted.
@@ -54,6 +58,7 @@ type objectPage struct {
 	objects []*Object
 	hidden  int
 	more    bool
+	changes uint64
 }
 
 // Next moves to the next object or prefix and says whether there is one. After false, Err tells why.
@@ -62,6 +67,9 @@ func (it *ObjectIterator) Next() bool {
 	for len(it.page.objects) == 0 && !it.ended {
 		it.page, it.err = it.fetch()
 		it.hidden += it.page.hidden
+		if !it.asked {
+			it.asked, it.changes = true, it.page.changes
+		}
 		it.ended = !it.page.more || it.err != nil
 	}
 	if len(it.page.objects) == 0 {
@@ -82,6 +90,10 @@ func (it *ObjectIterator) Err() error { return it.err }
 // the wrong one.
 func (it *ObjectIterator) Hidden() int { return it.hidden }
 
+// Changes is the bucket's Changes when the listing began, known after the first Next: what was listed is still right while
+// the bucket has no other.
+func (it *ObjectIterator) Changes() uint64 { return it.changes }
+
 // listing is where a listing stands.
 type listing struct {
 	project *Project
@@ -91,6 +103,10 @@ type listing struct {
 	lister  *keys.Lister
 	dir     string // opts.Prefix up to its last "/"
 	cursor  []byte // encrypted, relative to the lister's prefix
+
+	versions      bool
+	only          string // the one key whose versions are listed; empty: all
+	cursorVersion uint64
 }
 
 // start prepares the keys. Errors: those of locate, ErrInvalid for a cursor outside the prefix.
@@ -110,6 +126,9 @@ func (l *listing) start(ctx context.Context) (err error) {
 		if l.cursor, err = l.encryptCursor(lister.EncryptedPrefix()); err != nil {
 			return err
 		}
+	}
+	if err := l.startVersions(lister); err != nil {
+		return err
 	}
 	l.lister = lister
 	return nil
@@ -145,21 +164,26 @@ func (l *listing) next(ctx context.Context) (objectPage, error) {
 	}
 	req := &metainfo.ListObjectsRequest{
 		Auth: l.project.auth(), Bucket: l.bucket, Prefix: l.lister.EncryptedPrefix(), Cursor: l.cursor,
-		Recursive: l.opts.Recursive, Metadata: l.opts.Custom,
+		Recursive: l.opts.Recursive, Metadata: l.opts.Custom, Versions: l.versions, CursorVersion: l.cursorVersion,
+	}
+	if l.only != "" {
+		req.Limit = versionsOfOne
 	}
 	list, err := call(ctx, l.project.standalone(), l.project.meta.ListObjects, req)
 	if err != nil {
 		return objectPage{}, l.project.found(l.bucket, err)
 	}
-	page := objectPage{more: list.More, objects: make([]*Object, 0, len(list.Items))}
+	page := objectPage{more: list.More, changes: list.Changes, objects: make([]*Object, 0, len(list.Items))}
 	if list.More && len(list.Items) == 0 {
 		return objectPage{}, fmt.Errorf("%w: empty page with more behind it", ErrInternal)
 	}
 	for i := range list.Items {
 		l.add(&page, &list.Items[i])
 	}
-	if len(list.Items) > 0 {
-		l.cursor = list.Items[len(list.Items)-1].Object.Key
+	if n := len(list.Items); n > 0 {
+		last := &list.Items[n-1].Object
+		l.cursor, l.cursorVersion = last.Key, last.Version
+		page.more = page.more && (l.only == "" || bytes.Equal(last.Key, list.Items[0].Object.Key))
 	} else if l.cursor == nil && l.dir != "" {
 		page.hidden = l.foreign(ctx)
 	}
@@ -197,13 +221,16 @@ func (l *listing) add(page *objectPage, item *metainfo.ListItem) {
 		return
 	}
 	key := l.dir + name
-	if !strings.HasPrefix(key, l.opts.Prefix) || key == l.opts.Cursor {
+	if !strings.HasPrefix(key, l.opts.Prefix) || key == l.opts.Cursor && !l.versions {
 		return // a plain name that is all of the prefix has an empty cursor, and comes again
+	}
+	if l.only != "" && (key != l.only || item.Prefix) {
+		return
 	}
 	switch {
 	case item.Prefix:
 		page.objects = append(page.objects, &Object{Key: key, IsPrefix: true})
-	case !l.opts.Custom:
+	case !l.opts.Custom || item.Object.Marker:
 		page.objects = append(page.objects, systemOf(&item.Object, key))
 	default:
 		t := target{bucket: l.bucket, key: key, keys: l.keys}

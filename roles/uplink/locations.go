@@ -64,7 +64,7 @@ func (p *Project) locations(ctx context.Context, bucket, key string) (segments [
 		}
 		last := segments[len(segments)-1]
 		if last.Size <= 0 {
-			return nil, fmt.Errorf("%w: satellite has an empty segment at %d", ErrCorrupt, last.Offset)
+			return nil, fmt.Errorf("%w: satellite went no further than an empty segment at %d", ErrCorrupt, last.Offset)
 		}
 		next := last.Offset + last.Size
 		rest, err := call(ctx, p.standalone(), p.meta.DownloadSegments, &metainfo.DownloadSegmentsRequest{

@@ -136,6 +136,31 @@ func (s *tunedService) DeleteObjects(ctx context.Context, req *metainfo.DeleteOb
 	return hooked(ctx, s, "DeleteObjects", s.Service.DeleteObjects, req)
 }
 
+func (s *tunedService) BeginPart(ctx context.Context, req *metainfo.BeginPartRequest) (*metainfo.BeginObjectResult, error) {
+	return hooked(ctx, s, "BeginPart", s.Service.BeginPart, req)
+}
+
+func (s *tunedService) CommitPart(ctx context.Context, req *metainfo.CommitPartRequest) (*metainfo.Part, error) {
+	return hooked(ctx, s, "CommitPart", s.Service.CommitPart, req)
+}
+
+func (s *tunedService) GetUpload(ctx context.Context, req *metainfo.UploadRequest) (*metainfo.PendingUpload, error) {
+	return hooked(ctx, s, "GetUpload", s.Service.GetUpload, req)
+}
+
+func (s *tunedService) ListParts(ctx context.Context, req *metainfo.ListPartsRequest) (*metainfo.PartList, error) {
+	return hooked(ctx, s, "ListParts", s.Service.ListParts, req)
+}
+
+func (s *tunedService) SetLock(ctx context.Context, req *metainfo.SetLockRequest) error {
+	_, err := hooked(ctx, s, "SetLock", noResult(s.Service.SetLock), req)
+	return err
+}
+
+func (s *tunedService) DeletePrefix(ctx context.Context, req *metainfo.DeletePrefixRequest) (*metainfo.Deletion, error) {
+	return hooked(ctx, s, "DeletePrefix", s.Service.DeletePrefix, req)
+}
+
 func nodeID(name string) netx.NodeID { return sha256.Sum256([]byte(name)) }
 
 // newWorld starts a satellite and count nodes; they end with the test.
@@ -156,8 +181,10 @@ func newWorld(t testing.TB, count int) *world {
 	transport := w.network.Transport(nodeID("satellite"))
 	w.satellite = netx.NodeURL{ID: nodeID("satellite"), Address: transport.Address()}
 	signer := orders.New(orders.Options{Satellite: w.satellite.ID, Secret: w.secret})
+	served := endpoint.New(endpoint.Options{DB: db, Secret: w.secret, Nodes: w, Limits: signer, Rate: -1})
+	runDeletions(t, served)
 	w.service = &tunedService{
-		Service:     endpoint.New(endpoint.Options{DB: db, Secret: w.secret, Nodes: w, Limits: signer, Rate: -1}),
+		Service:     served,
 		segmentSize: testSegment,
 	}
 	server := rpc.NewServer(zerolog.Nop(), rpc.Options{})
@@ -168,6 +195,29 @@ func newWorld(t testing.TB, count int) *world {
 	}
 	w.addProject(t, db)
 	return w
+}
+
+// runDeletions does what deletions in the background are asked of the endpoint, until the test ends.
+func runDeletions(t testing.TB, served *endpoint.Endpoint) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-served.Deletions():
+				if err := served.DeletionRound(ctx); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
 }
 
 func serve(t testing.TB, server *rpc.Server, transport *memnet.Transport) {
@@ -230,10 +280,12 @@ func (w *world) addProject(t testing.TB, db *metabase.DB) {
 	}
 }
 
-// Redundancy, Pick, Node, Report and Suspect are endpoint.NodePicker.
-func (w *world) Redundancy() ecenc.Redundancy { return w.scheme }
+// Placement, Redundancy, Pick, Node, Report and Suspect are endpoint.NodePicker.
+func (w *world) Placement(placement uint32) bool { return placement == 0 }
 
-func (w *world) Pick(count int, exclude []netx.NodeID) (urls []netx.NodeURL) {
+func (w *world) Redundancy(uint32) ecenc.Redundancy { return w.scheme }
+
+func (w *world) Pick(_ uint32, count int, exclude []netx.NodeID) (urls []endpoint.PickedNode) {
 	skip := make(map[netx.NodeID]bool, len(exclude))
 	for _, id := range exclude {
 		skip[id] = true
@@ -242,7 +294,7 @@ func (w *world) Pick(count int, exclude []netx.NodeID) (urls []netx.NodeURL) {
 	defer w.mu.Unlock()
 	for _, i := range rand.Perm(len(w.nodes)) {
 		if url := w.nodes[i].url; len(urls) < count && !skip[url.ID] && !w.dead[url.ID] {
-			urls = append(urls, url)
+			urls = append(urls, endpoint.PickedNode{NodeURL: url})
 		}
 	}
 	return urls

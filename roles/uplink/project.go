@@ -35,6 +35,7 @@ type Project struct {
 
 	sizes   sizesCache
 	buckets bucketCache
+	uploads uploadCache
 
 	mu      sync.Mutex // guards the fields below
 	closed  bool

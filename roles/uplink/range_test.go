@@ -42,7 +42,11 @@ func TestResolve(t *testing.T) {
 func TestCheckSegment(t *testing.T) {
 	t.Parallel()
 	const segmentSize, last = 1000, 400
-	m := &downloadMeta{seal: &seal{segments: 3, plainSize: 2*segmentSize + last, segmentSize: segmentSize}}
+	sealed := &seal{segments: 3, plainSize: 2*segmentSize + last, segmentSize: segmentSize}
+	m, err := newLayout(sealed, []partRun{{0, 1, sealed.plainSize}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	redundancy := ecenc.Redundancy{Code: ecenc.CodeVandermonde, Required: 2, Repair: 3, Optimal: 4, Total: 4, ShareSize: 512}
 	good := func(index uint32, size int64) metainfo.DownloadSegment {
 		return metainfo.DownloadSegment{

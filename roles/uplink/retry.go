@@ -71,6 +71,34 @@ func call[Req, Resp any](ctx context.Context, p policy, method func(context.Cont
 	}
 }
 
+// callOnce is call for what must not be done twice and is worth repeating all the same. When an attempt may have been heard,
+// or was refused as if it had been made before, ask tells: it returns what the attempt made, or the error that it is given.
+func callOnce[Req, Resp any](
+	ctx context.Context, p policy, method func(context.Context, *Req) (*Resp, error), req *Req,
+	ask func(context.Context, error) (*Resp, error),
+) (*Resp, error) {
+	doubt := false // an earlier attempt may have been heard
+	return call(ctx, p, func(ctx context.Context, req *Req) (*Resp, error) {
+		if doubt {
+			if resp, err := ask(ctx, errNotOurs); err == nil {
+				return resp, nil
+			}
+		}
+		resp, err := method(ctx, req)
+		switch {
+		case err == nil:
+		case repeatable(err):
+			doubt = doubt || !unheard(err)
+		case doubt:
+			return ask(ctx, err)
+		}
+		return resp, err
+	}, req)
+}
+
+// errNotOurs is what ask returns for an attempt that was not made.
+var errNotOurs = errors.New("not made by an earlier attempt")
+
 // callTimeout bounds one attempt, whatever the caller's deadline: a satellite that hangs must not use up all of it.
 const callTimeout = metaclient.CallTimeout
 

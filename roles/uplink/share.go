@@ -20,6 +20,23 @@ type Permission struct {
 	NotBefore     time.Time     // zero: no bound
 	NotAfter      time.Time     // the last instant; zero: no bound
 	MaxObjectTTL  time.Duration // what is uploaded expires after this at the latest; zero: no bound
+	// Locks says what of object lock is denied beyond what follows from the operations above.
+	Locks LockPermission `json:",omitzero"`
+}
+
+// LockPermission denies parts of object lock, and of the settings of buckets. The zero value denies nothing that the
+// operations permit: who may upload may protect, who may download may see protection, who may delete may bypass
+// governance.
+type LockPermission struct {
+	DenyAll              bool // every change of protection
+	DenySetRetention     bool
+	DenyGetRetention     bool
+	DenySetLegalHold     bool
+	DenyGetLegalHold     bool
+	DenyBypassGovernance bool
+	DenySetBucketLock    bool
+	DenyGetBucketLock    bool
+	DenyNotifications    bool // reading and setting a bucket's notifications
 }
 
 // FullPermission permits all operations, at any time.
@@ -114,17 +131,21 @@ func (p Permission) caveat() (macaroon.Caveat, error) {
 		return macaroon.Caveat{}, fmt.Errorf("%w: negative life of objects", ErrInvalid)
 	}
 	all := p.AllowDownload && p.AllowUpload && p.AllowList && p.AllowDelete
+	l := &p.Locks
 	return macaroon.Caveat{
 		DisallowReads:                     !p.AllowDownload,
 		DisallowWrites:                    !p.AllowUpload,
 		DisallowLists:                     !p.AllowList,
 		DisallowDeletes:                   !p.AllowDelete,
-		DisallowLocks:                     !p.AllowUpload,
-		DisallowGetRetention:              !p.AllowDownload,
-		DisallowGetLegalHold:              !p.AllowDownload,
-		DisallowGetBucketLock:             !p.AllowDownload,
-		DisallowBypassGovernanceRetention: !p.AllowDelete,
-		DisallowBucketNotifications:       !all,
+		DisallowLocks:                     !p.AllowUpload || l.DenyAll,
+		DisallowPutRetention:              l.DenySetRetention,
+		DisallowGetRetention:              !p.AllowDownload || l.DenyGetRetention,
+		DisallowPutLegalHold:              l.DenySetLegalHold,
+		DisallowGetLegalHold:              !p.AllowDownload || l.DenyGetLegalHold,
+		DisallowPutBucketLock:             l.DenySetBucketLock,
+		DisallowGetBucketLock:             !p.AllowDownload || l.DenyGetBucketLock,
+		DisallowBypassGovernanceRetention: !p.AllowDelete || l.DenyBypassGovernance,
+		DisallowBucketNotifications:       !all || l.DenyNotifications,
 		NotBefore:                         p.NotBefore,
 		NotAfter:                          p.NotAfter,
 		MaxObjectTTL:                      p.MaxObjectTTL,

@@ -28,21 +28,16 @@ type plan struct {
 }
 
 // ensureBegun starts the upload at the satellite, if that was not done yet, with the plan of seg if it is the first.
-func (u *Upload) ensureBegun(seg *segment) {
+func (u *outgoing) ensureBegun(seg *segment) {
 	if u.begun != nil {
 		return
 	}
 	begun := newFuture[*metainfo.BeginObjectResult]()
 	u.begun = begun
-	req := &metainfo.BeginObjectRequest{
-		Auth: u.project.auth(), Bucket: u.target.bucket, Key: u.target.encrypted, Expires: u.opts.Expires,
-		Plan: seg.index == 0 && (u.remote(seg) || u.opts.ContentSizeHint > 0),
-	}
-	started := u.start(func() {
-		begun.run(u.ctx, func(ctx context.Context) (*metainfo.BeginObjectResult, error) {
-			return call(ctx, u.project.opening(), u.project.meta.BeginObject, req)
-		})
-		u.failed(u.project.found(u.target.bucket, begun.err))
+	plan := seg.index == 0 && (u.remote(seg) || u.hint > 0)
+	started := u.run(func() {
+		begun.run(u.ctx, func(ctx context.Context) (*metainfo.BeginObjectResult, error) { return u.start(ctx, plan) })
+		u.failed(u.project.found(u.bucket, begun.err))
 	})
 	if !started {
 		begun.err = ErrClosed
@@ -51,18 +46,18 @@ func (u *Upload) ensureBegun(seg *segment) {
 }
 
 // failed ends the upload's context if err is not nil.
-func (u *Upload) failed(err error) {
+func (u *outgoing) failed(err error) {
 	if err != nil {
 		u.detach(err)
 	}
 }
 
 // requestPlan asks for the plan of a segment in the background. The first one's comes with the start of the upload.
-func (u *Upload) requestPlan(seg *segment) {
+func (u *outgoing) requestPlan(seg *segment) {
 	u.ensureBegun(seg)
 	begun := u.begun
 	seg.plan = newFuture[*plan]()
-	started := u.start(func() {
+	started := u.run(func() {
 		seg.plan.run(u.ctx, func(ctx context.Context) (*plan, error) { return u.runPlan(ctx, begun, seg.index, true) })
 		u.failed(seg.plan.err)
 	})
@@ -73,7 +68,7 @@ func (u *Upload) requestPlan(seg *segment) {
 }
 
 // runPlan waits for the upload's start and returns the plan that came with it, or asks for one.
-func (u *Upload) runPlan(ctx context.Context, begun *future[*metainfo.BeginObjectResult], index uint32, first bool) (*plan, error) {
+func (u *outgoing) runPlan(ctx context.Context, begun *future[*metainfo.BeginObjectResult], index uint32, first bool) (*plan, error) {
 	result, err := begun.wait(ctx)
 	if err != nil {
 		return nil, err
@@ -81,7 +76,7 @@ func (u *Upload) runPlan(ctx context.Context, begun *future[*metainfo.BeginObjec
 	got := result.Plan
 	if got == nil || index > 0 || !first {
 		got, err = call(ctx, u.project.midway(), u.project.meta.BeginSegment, &metainfo.BeginSegmentRequest{
-			Auth: u.project.auth(), Upload: result.Upload, Position: metainfo.Position{Index: index},
+			Auth: u.project.auth(), Upload: result.Upload, Position: metainfo.Position{Part: u.part, Index: index},
 		})
 		if err != nil {
 			return nil, err
@@ -94,7 +89,7 @@ func (u *Upload) runPlan(ctx context.Context, begun *future[*metainfo.BeginObjec
 }
 
 // runSegment stores a segment that is not the last.
-func (u *Upload) runSegment(begun *future[*metainfo.BeginObjectResult], seg *segment, data []byte) {
+func (u *outgoing) runSegment(begun *future[*metainfo.BeginObjectResult], seg *segment, data []byte) {
 	defer u.release(seg)
 	u.failed(u.settle(begun, seg, data, func(token []byte, stored *metainfo.NewSegment) error {
 		req := &metainfo.CommitSegmentRequest{Auth: u.project.auth(), Upload: token, Segment: *stored}
@@ -105,7 +100,7 @@ func (u *Upload) runSegment(begun *future[*metainfo.BeginObjectResult], seg *seg
 
 // settle stores a segment and commits it. When the satellite finds that nodes acknowledged what they did not store, the
 // segment is stored once more: no node of the first attempt is bound to get a piece of the second.
-func (u *Upload) settle(begun *future[*metainfo.BeginObjectResult], seg *segment, data []byte, commit func(token []byte, stored *metainfo.NewSegment) error) error {
+func (u *outgoing) settle(begun *future[*metainfo.BeginObjectResult], seg *segment, data []byte, commit func(token []byte, stored *metainfo.NewSegment) error) error {
 	for again := false; ; again = true {
 		stored, err := u.store(begun, seg, data, again)
 		if err != nil {
@@ -124,9 +119,9 @@ func (u *Upload) settle(begun *future[*metainfo.BeginObjectResult], seg *segment
 // store brings a segment's ciphertext to nodes, if it is not small enough to go along inline. It tries other nodes when
 // too few answer, or at once when the plan it has was tried before; the ciphertext stays the same, so that no salt ever
 // serves two plaintexts.
-func (u *Upload) store(begun *future[*metainfo.BeginObjectResult], seg *segment, data []byte, again bool) (*metainfo.NewSegment, error) {
+func (u *outgoing) store(begun *future[*metainfo.BeginObjectResult], seg *segment, data []byte, again bool) (*metainfo.NewSegment, error) {
 	stored := &metainfo.NewSegment{
-		Position: metainfo.Position{Index: seg.index}, PlainOffset: seg.offset, PlainSize: seg.body.PlainSize(),
+		Position: metainfo.Position{Part: u.part, Index: seg.index}, PlainOffset: seg.offset, PlainSize: seg.body.PlainSize(),
 		EncryptedSize: int64(len(data)), Salt: seg.body.Salt(),
 	}
 	if !u.remote(seg) {
@@ -164,7 +159,7 @@ func sendAgain(err error) bool {
 }
 
 // send stores a segment by one plan and fills in what is to be committed. It names the nodes that failed.
-func (u *Upload) send(by *plan, stored *metainfo.NewSegment, data []byte) ([]netx.NodeID, error) {
+func (u *outgoing) send(by *plan, stored *metainfo.NewSegment, data []byte) ([]netx.NodeID, error) {
 	redundancy := by.Redundancy.WithShareSize(int64(len(data)))
 	result, err := u.project.segments.Upload(u.ctx, &segmentio.UploadRequest{
 		Data: data, Redundancy: redundancy, PieceKey: by.PieceKey, Limits: by.Limits,
@@ -206,78 +201,36 @@ func failedNodes(err error) (nodes []netx.NodeID) {
 	return nodes
 }
 
-// commit sends the last segment and ends the upload at the satellite.
-func (u *Upload) commit(ctx context.Context) (*metainfo.Object, error) {
-	if u.broken != nil {
-		return nil, u.broken
-	}
-	done, err := u.project.begin()
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	defer context.AfterFunc(ctx, func() { u.detach(cause(ctx)) })()
-	if u.ctx.Err() != nil {
-		return nil, cause(u.ctx)
-	}
-	return u.commitLast()
-}
-
-func (u *Upload) commitLast() (*metainfo.Object, error) {
+// finish stores the last segment, which there always is, and has commit end the stream with it and the satellite's token.
+// With bare, a stream that is one inline segment ends by that instead, and is never begun.
+func (u *outgoing) finish(bare func(*metainfo.NewSegment) error, commit func(token []byte, last *metainfo.NewSegment) error) error {
 	if u.current == nil {
 		if err := u.startSegment(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	seg := u.current
 	if err := u.reserve(seg, 0); err != nil {
-		return nil, err
-	}
-	req, err := u.commitRequest()
-	if err != nil {
-		return nil, err
+		return err
 	}
 	inline := !u.remote(seg)
-	if seg.index == 0 && inline {
-		req.Bucket, req.Key, req.Expires = u.target.bucket, u.target.encrypted, u.opts.Expires
-		if req.Last, err = u.store(nil, seg, seg.body.Close(), false); err != nil {
-			return nil, err
+	if seg.index == 0 && inline && bare != nil {
+		last, err := u.store(nil, seg, seg.body.Close(), false)
+		if err != nil {
+			return err
 		}
-		return u.commitInline(req)
+		return bare(last)
 	}
 	u.ensureBegun(seg)
 	if !inline && seg.plan == nil {
 		u.requestPlan(seg)
 	}
-	var record *metainfo.Object
-	err = u.settle(u.begun, seg, seg.body.Close(), func(token []byte, stored *metainfo.NewSegment) (err error) {
+	return u.settle(u.begun, seg, seg.body.Close(), func(token []byte, last *metainfo.NewSegment) error {
 		u.work.Wait() // the segments before it
 		if u.ctx.Err() != nil {
 			return cause(u.ctx)
 		}
-		req.Upload, req.Last, u.sent = token, stored, true
-		record, err = call(u.ctx, u.project.midway(), u.project.meta.CommitObject, req)
-		return err
+		u.sent = true
+		return commit(token, last)
 	})
-	return record, u.project.found(u.target.bucket, err)
-}
-
-// commitRequest seals what only the owner can read.
-func (u *Upload) commitRequest() (*metainfo.CommitObjectRequest, error) {
-	metadata, err := sealMetadata(u.content, &seal{
-		segments: u.next, plainSize: u.plain, segmentSize: u.sizes.segment, custom: u.custom,
-	})
-	return &metainfo.CommitObjectRequest{
-		Auth: u.project.auth(), Segments: u.next, WrappedKey: u.wrapped, Metadata: metadata, IfAbsent: u.opts.IfAbsent,
-	}, err
-}
-
-// commitInline stores a small object in one round trip. Nothing tells the satellite that a repeated call is the same
-// one; so when it finds the object there already, what it finds is looked at.
-func (u *Upload) commitInline(req *metainfo.CommitObjectRequest) (*metainfo.Object, error) {
-	record, err := call(u.ctx, u.project.midway(), u.project.meta.CommitObject, req)
-	if errors.Is(err, metainfo.ErrObjectExists) {
-		return u.project.ours(u.ctx, u.target, u.wrapped, err)
-	}
-	return record, u.project.found(u.target.bucket, err)
 }

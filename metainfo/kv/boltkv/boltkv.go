@@ -91,11 +91,18 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 
 // openBolt turns the panic of a walk over damaged pages into an error.
 func openBolt(path string, opts Options) (db *bolt.DB, err error) {
+	var file *os.File // of the last attempt, with the lock
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("%w: %v", kv.ErrCorrupt, v)
+			if file != nil {
+				_ = file.Close() // best effort: bbolt has forgotten it, and nobody else could open the store
+			}
 		}
 	}()
+	if err := preflight(path); err != nil {
+		return nil, err
+	}
 	o := bolt.Options{
 		Timeout:         lockTimeout,
 		NoSync:          opts.NoSync,
@@ -103,6 +110,10 @@ func openBolt(path string, opts Options) (db *bolt.DB, err error) {
 		NoFreelistSync:  !opts.SyncFreelist,
 		FreelistType:    bolt.FreelistMapType,
 		InitialMmapSize: initialMap(),
+		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
+			file, err = os.OpenFile(name, flag, mode)
+			return file, err
+		},
 	}
 	db, err = bolt.Open(path, 0o600, &o)
 	if err != nil && o.InitialMmapSize > 0 && !permanent(err) {

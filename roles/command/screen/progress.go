@@ -102,6 +102,16 @@ func (p *Progress) Complete() { p.update(func() { p.final = true }) }
 // Begin names the file that is shown, the one begun last.
 func (p *Progress) Begin(name string) { p.update(func() { p.name = name }) }
 
+// Skip counts bytes that need not be moved, since they are there. They do not count for the rate.
+func (p *Progress) Skip(n int64) {
+	p.update(func() {
+		p.done += n
+		for i := range p.samples {
+			p.samples[i].done += n
+		}
+	})
+}
+
 // Add counts bytes moved.
 func (p *Progress) Add(n int64) { p.update(func() { p.done += n }) }
 

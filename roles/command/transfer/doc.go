@@ -17,6 +17,24 @@
 // nor directory is skipped with a warning, unless it was named itself: then it is read to its end. Empty directories
 // leave no trace.
 //
+// A download's file gets the time of change of the file that was uploaded, or the time of the upload.
+//
+// # Interruptions
+//
+// With Options.Resume, a file of more than PartSize is uploaded in parts, and an object of 8 MiB or more downloaded to a
+// partial file beside its place; what is known of either is kept by package resume. The next transfer of the same goes on
+// there if the file, by size and time of change, or the object, by its revision, is still the same. Parts that were sent
+// are compared by checksum, not sent again; a partial file counts up to where it was synced, and as a whole is compared
+// with the checksum in the object's metadata.
+//
+// # FORMAT: metadata of a file
+//
+// An upload keeps two texts in the custom metadata of the object, encrypted like all of it. Others may be absent.
+//
+//	mtime    when the file's content was last changed: seconds since 1970 in decimal, ".", nine digits of a second.
+//	         Example: 1767225600.000000000. Read with any number of digits up to nine, and none.
+//	blake3   BLAKE3 of the content, 64 hex digits; parts have their own in their metadata
+//
 // # Concurrency
 //
 // A Transfer runs once. Done and Warn are called by one goroutine at a time. When Run returns nothing of it runs any

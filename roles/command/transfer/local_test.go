@@ -174,3 +174,90 @@ func TestWriteFileSymlink(t *testing.T) {
 		t.Errorf("a file behind a link is replaced where it is: %v, %v", info.Mode(), err)
 	}
 }
+
+// TestStaysIn mirrors into a directory with symbolic links, by names that somebody else chose.
+func TestStaysIn(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	root, outside := filepath.Join(base, "mirror"), filepath.Join(base, "outside")
+	for _, dir := range []string{filepath.Join(root, "inner"), outside} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, target := range map[string]string{
+		"out": outside, "up": "..", "in": "inner", "file": filepath.Join(outside, "precious"), "nowhere": filepath.Join(base, "absent"),
+	} {
+		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
+			t.Skip(err) // a system without them
+		}
+	}
+	if err := os.WriteFile(filepath.Join(outside, "precious"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, ok := range map[string]bool{
+		"a": true, "new/b": true, "inner/c": true, "in/d": true, "nowhere": true,
+		"out/e": false, "out/new/f": false, "up/outside/g": false, "file": false,
+	} {
+		err := writeFile(filepath.Join(root, filepath.FromSlash(name)), fileOptions{makeDirs: true, root: root}, fillWith("theirs"))
+		if ok && err != nil || !ok && !errors.Is(err, ErrPlace) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	onlyThese(t, outside, "precious")
+	if got := content(t, filepath.Join(outside, "precious")); got != "mine" {
+		t.Errorf("the file outside has %q", got)
+	}
+	fresh := filepath.Join(base, "fresh")
+	if err := writeFile(filepath.Join(fresh, "a"), fileOptions{makeDirs: true, root: fresh}, fillWith("x")); err != nil {
+		t.Errorf("a mirror that is not there yet: %v", err)
+	}
+}
+
+// TestReplacedStaysPrivate looks at a file while it is written that takes the place of one which others may not read.
+func TestReplacedStaysPrivate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "secret")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := writeFile(path, fileOptions{}, func(w io.Writer) error {
+		entries, err := os.ReadDir(dir)
+		if err != nil || len(entries) != 2 {
+			t.Errorf("%d files, %v", len(entries), err)
+		}
+		for _, e := range entries {
+			if info, err := e.Info(); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s can be read by others: %v, %v", e.Name(), info.Mode(), err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReopen goes on with what is ours only.
+func TestReopen(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	mine, link := filepath.Join(dir, "mine"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(mine, []byte("12345"), 0o600), os.Symlink(mine, link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		path string
+		size int64
+		ok   bool
+	}{{mine, 5, true}, {mine, 3, true}, {mine, 6, false}, {link, 5, false}, {dir, 0, false}, {mine + "x", 0, false}} {
+		f := reopen(test.path, test.size)
+		if (f != nil) != test.ok {
+			t.Errorf("%s with %d bytes: opened %v", filepath.Base(test.path), test.size, f != nil)
+		}
+		if f != nil {
+			_ = f.Close() // nothing was written
+		}
+	}
+}

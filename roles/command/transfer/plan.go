@@ -22,6 +22,9 @@ type plan struct {
 	single  bool // one item at most comes of it
 }
 
+// planFunc makes items until emit returns an error.
+type planFunc func(ctx context.Context, out emit) error
+
 // emit takes the next item, or the error of a source that cannot be read. It returns an error to stop the plan.
 type emit func(item Item, err error) error
 
@@ -75,8 +78,14 @@ func (p *plan) check(source location.Location) error {
 		return fmt.Errorf("%w: %s %w", ErrPlace, source, ErrIsDirectory)
 	case opts.Range != nil && !(source.Remote && !p.dest.Remote && p.single):
 		return fmt.Errorf("%w: a range is of one object that is downloaded", ErrPlace)
-	case source.Remote && (!opts.Expires.IsZero() || opts.Metadata != nil):
-		return fmt.Errorf("%w: expiry and metadata can be given to uploads only", ErrPlace)
+	case source.Remote && (!opts.Expires.IsZero() || opts.Metadata != nil || opts.Tags != nil):
+		return fmt.Errorf("%w: expiry, metadata and tags can be given to uploads only", ErrPlace)
+	case opts.Version != "" && !(source.Remote && p.single):
+		return fmt.Errorf("%w: a version is of one object that is copied from", ErrPlace)
+	case opts.IfRevision != "" && !(p.dest.Remote && p.single):
+		return fmt.Errorf("%w: a revision is of one object that is replaced", ErrPlace)
+	case !p.dest.Remote && (opts.LegalHold || opts.Retention.Mode != uplink.NoRetention):
+		return fmt.Errorf("%w: only what is stored can be locked", ErrPlace)
 	case source.Remote && source == p.dest:
 		return fmt.Errorf("%w: source and destination are the same", ErrPlace)
 	}
@@ -91,6 +100,30 @@ func (p *plan) overlaps() bool {
 		}
 	}
 	return false
+}
+
+// whole returns the plan as it is to be run: to its end first if it would find what the transfer makes.
+func (p *plan) whole() planFunc {
+	if !p.overlaps() {
+		return p.run
+	}
+	return func(ctx context.Context, out emit) error {
+		type planned struct {
+			item Item
+			err  error
+		}
+		var all []planned
+		err := p.run(ctx, func(item Item, err error) error {
+			all = append(all, planned{item, err})
+			return nil
+		})
+		for _, one := range all {
+			if err := out(one.item, one.err); err != nil {
+				return err
+			}
+		}
+		return err
+	}
 }
 
 // run makes the items, one source after another.
@@ -191,7 +224,7 @@ func (p *plan) entry(item Item, path string, entry fs.DirEntry, out emit) error 
 	case !info.Mode().IsRegular():
 		p.t.warn("skipped %s: neither a file nor a directory", item.From.Path)
 		return nil
-	case isTemp(entry.Name()):
+	case IsTemp(entry.Name()):
 		p.t.warn("skipped %s: an unfinished download", item.From.Path)
 		return nil
 	}
@@ -204,7 +237,7 @@ func (p *plan) remote(ctx context.Context, source location.Location, out emit) e
 	if source.IsPrefix() {
 		return p.list(ctx, source, source.Key != "", out)
 	}
-	item := Item{Op: p.remoteOp(), From: source, Size: -1, makeDirs: p.destDir}
+	item := Item{Op: p.remoteOp(), From: source, Size: -1, MakeDirs: p.destDir}
 	to, err := p.target(source.Base())
 	if item.To = to; err != nil {
 		return out(item, err)
@@ -250,7 +283,7 @@ func (p *plan) list(ctx context.Context, source location.Location, must bool, ou
 		object := it.Item()
 		item := Item{
 			Op: p.remoteOp(), From: location.Location{Remote: true, Bucket: prefix.Bucket, Key: object.Key},
-			To: p.dest, Size: object.Size, makeDirs: true,
+			To: p.dest, Size: object.Size, MakeDirs: true,
 		}
 		to, err := p.place(root, strings.TrimPrefix(object.Key, prefix.Key))
 		if err == nil {

@@ -5,24 +5,44 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
+	"time"
 
+	"github.com/zeebo/blake3"
 	"golang.org/x/sync/errgroup"
 
 	"storj/roles/command/location"
 	"storj/roles/uplink"
 )
 
-// The flow: run plans on the caller's goroutine and hands each item to a worker of a group of Parallel, waiting while all
-// are busy. Workers tell done, under the transfer's lock. The first error that must stop everything cancels the group's
-// context; run then waits for the workers.
+// The flow: run plans on the caller's goroutine and hands each item to a worker of one of two groups, waiting while all of
+// that group are busy: large items one of Parallel, small ones one of several times as many. Workers tell done, under the
+// transfer's lock. The first error that must stop everything cancels the groups' context; run then waits for the workers.
 
-// run carries out the plan.
-func (t *Transfer) run(ctx context.Context, p *plan) error {
-	if p.single {
-		return t.runSingle(ctx, p)
+const (
+	// smallItem is up to what size an item is small, bytes: it costs round trips rather than bandwidth and memory.
+	smallItem = 64 << 10
+	// smallFactor is how many small items go where one large one does. Measured: see the package comment of syncer.
+	smallFactor = 8
+)
+
+// small says whether an item is one of those that many go at once of.
+func (i *Item) small() bool {
+	switch i.Op {
+	case Copy, Move, Delete:
+		return true
 	}
+	return i.Size >= 0 && i.Size <= smallItem
+}
+
+// run carries out a plan.
+func (t *Transfer) run(ctx context.Context, plan planFunc) error {
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(t.opts.Parallel)
+	large := make(chan struct{}, t.opts.Parallel) // full while all are busy
+	small := large
+	if t.opts.Parallel > 1 {
+		small = make(chan struct{}, t.opts.Parallel*smallFactor)
+	}
 	start := func(item Item, err error) error {
 		if groupCtx.Err() != nil {
 			return context.Cause(groupCtx)
@@ -31,10 +51,25 @@ func (t *Transfer) run(ctx context.Context, p *plan) error {
 		if err != nil {
 			return t.done(groupCtx, false, Result{Item: item, Err: err})
 		}
-		group.Go(func() error { return t.done(groupCtx, false, t.carryOut(groupCtx, item)) })
+		if t.opts.DryRun && !t.opts.IfAbsent { // nothing to wait for: in order
+			return t.done(groupCtx, false, t.carryOut(groupCtx, item))
+		}
+		slots := large
+		if item.small() {
+			slots = small
+		}
+		select {
+		case slots <- struct{}{}:
+		case <-groupCtx.Done():
+			return context.Cause(groupCtx)
+		}
+		group.Go(func() error {
+			defer func() { <-slots }()
+			return t.done(groupCtx, false, t.carryOut(groupCtx, item))
+		})
 		return nil
 	}
-	planErr := t.plan(groupCtx, p, start)
+	planErr := plan(groupCtx, start)
 	t.opts.Progress.Complete()
 	err := group.Wait()
 	switch {
@@ -46,32 +81,10 @@ func (t *Transfer) run(ctx context.Context, p *plan) error {
 	return planErr
 }
 
-// plan runs the plan, to its end first if it would find what the transfer makes.
-func (t *Transfer) plan(ctx context.Context, p *plan, start emit) error {
-	if !p.overlaps() {
-		return p.run(ctx, start)
-	}
-	type planned struct {
-		item Item
-		err  error
-	}
-	var all []planned
-	err := p.run(ctx, func(item Item, err error) error {
-		all = append(all, planned{item, err})
-		return nil
-	})
-	for _, one := range all {
-		if err := start(one.item, one.err); err != nil {
-			return err
-		}
-	}
-	return err
-}
-
 // runSingle carries out a plan of one item at most, on the caller's goroutine.
-func (t *Transfer) runSingle(ctx context.Context, p *plan) error {
+func (t *Transfer) runSingle(ctx context.Context, plan planFunc) error {
 	t.summary.Single = true
-	return p.run(ctx, func(item Item, err error) error {
+	return plan(ctx, func(item Item, err error) error {
 		t.opts.Progress.Expect(item.Size)
 		t.opts.Progress.Complete()
 		r := Result{Item: item, Err: err}
@@ -85,8 +98,10 @@ func (t *Transfer) runSingle(ctx context.Context, p *plan) error {
 // carryOut does what an item asks for.
 func (t *Transfer) carryOut(ctx context.Context, item Item) Result {
 	r := Result{Item: item}
-	t.opts.Progress.Begin(item.From.String())
-	if t.opts.IfAbsent && !item.To.Std {
+	if item.Op != Delete {
+		t.opts.Progress.Begin(item.From.String())
+	}
+	if t.opts.IfAbsent && !item.To.Std && item.Op != Delete {
 		exists, err := t.exists(ctx, item.To)
 		if r.Err = err; err != nil || exists {
 			return t.left(r)
@@ -101,6 +116,8 @@ func (t *Transfer) carryOut(ctx context.Context, item Item) Result {
 		r.Bytes, r.Err = t.upload(ctx, item)
 	case Download:
 		r.Bytes, r.Err = t.download(ctx, item)
+	case Delete:
+		r.Err = t.delete(ctx, item)
 	default:
 		r.Bytes, r.Err = t.copyObject(ctx, item)
 	}
@@ -141,21 +158,36 @@ func (t *Transfer) exists(ctx context.Context, place location.Location) (bool, e
 	return err == nil, err
 }
 
+// uploadOptions returns how an item is uploaded.
+func (t *Transfer) uploadOptions(item Item) *uplink.UploadOptions {
+	return &uplink.UploadOptions{
+		Expires: t.opts.Expires, Metadata: t.opts.Metadata, Tags: t.opts.Tags, Retention: t.opts.Retention, LegalHold: t.opts.LegalHold,
+		IfAbsent: t.opts.IfAbsent, IfRevision: t.opts.IfRevision, ContentSizeHint: max(item.Size, 0),
+	}
+}
+
 func (t *Transfer) upload(ctx context.Context, item Item) (int64, error) {
-	source, closeSource, err := t.openSource(ctx, item.From)
+	if t.inParts(item) {
+		if n, done, err := t.uploadParts(ctx, item); done {
+			return n, err
+		}
+	}
+	source, err := t.openSource(ctx, item.From)
 	if err != nil {
 		return 0, err
 	}
-	defer closeSource()
-	upload, err := t.project.Upload(ctx, item.To.Bucket, item.To.Key, &uplink.UploadOptions{
-		Expires: t.opts.Expires, Metadata: t.opts.Metadata, IfAbsent: t.opts.IfAbsent, ContentSizeHint: max(item.Size, 0),
-	})
+	defer source.close()
+	upload, err := t.project.Upload(ctx, item.To.Bucket, item.To.Key, t.uploadOptions(item))
 	if err != nil {
 		return 0, err
 	}
 	defer upload.Abort(ctx) // after Commit it does nothing
-	n, err := io.Copy(upload, &countingReader{source, t})
+	hash := blake3.New()
+	n, err := io.Copy(upload, t.opts.Limit.Reader(ctx, &countingReader{source.r, t, hash}))
 	if err != nil {
+		return 0, err
+	}
+	if err := upload.SetMetadata(withFile(t.opts.Metadata, source.modified, hash.Sum(nil))); err != nil {
 		return 0, err
 	}
 	object, err := upload.Commit(ctx)
@@ -168,22 +200,32 @@ func (t *Transfer) upload(ctx context.Context, item Item) (int64, error) {
 	return object.Size, nil
 }
 
-// openSource opens what is uploaded.
-func (t *Transfer) openSource(ctx context.Context, from location.Location) (io.Reader, func(), error) {
+// source is what is uploaded.
+type source struct {
+	r        io.Reader
+	modified time.Time // of a file; zero: not known
+	close    func()
+}
+
+func (t *Transfer) openSource(ctx context.Context, from location.Location) (source, error) {
 	if from.Std {
-		return newStdinReader(ctx, t.opts.Stdin), func() {}, nil
+		return source{r: newStdinReader(ctx, t.opts.Stdin), close: func() {}}, nil
 	}
 	f, err := os.Open(from.Path)
 	if err != nil {
-		return nil, nil, err
+		return source{}, err
 	}
-	return f, func() { _ = f.Close() }, nil // read only
+	s := source{r: f, close: func() { _ = f.Close() }} // read only
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		s.modified = info.ModTime()
+	}
+	return s, nil
 }
 
 func (t *Transfer) download(ctx context.Context, item Item) (n int64, err error) {
-	var opts uplink.DownloadOptions
+	opts := uplink.DownloadOptions{Version: t.opts.Version}
 	if r := t.opts.Range; r != nil {
-		opts = uplink.DownloadOptions{Offset: r.Offset, Length: r.Length}
+		opts.Offset, opts.Length = r.Offset, r.Length
 	}
 	download, err := t.project.Download(ctx, item.From.Bucket, item.From.Key, &opts)
 	if err != nil {
@@ -193,16 +235,53 @@ func (t *Transfer) download(ctx context.Context, item Item) (n int64, err error)
 	if _, length := download.Range(); item.Size < 0 {
 		t.opts.Progress.Resize(length)
 	}
+	if t.resumes(item) {
+		if n, done, err := t.downloadPartial(ctx, item, download); done {
+			return n, err
+		}
+	}
 	fill := func(w io.Writer) error {
-		n, err = io.Copy(&countingWriter{w, t}, download)
+		n, err = io.Copy(t.opts.Limit.Writer(ctx, &countingWriter{w, t}), download)
 		return err
 	}
 	if item.To.Std {
 		err = fill(t.opts.Stdout)
-	} else {
-		err = writeFile(item.To.Path, fileOptions{makeDirs: item.makeDirs, ifAbsent: t.opts.IfAbsent}, fill)
+		return n, err
 	}
+	file := fileOptions{makeDirs: item.MakeDirs, ifAbsent: t.opts.IfAbsent, root: item.Root}
+	if t.opts.Range == nil {
+		file.modified = timeOf(download.Info())
+	}
+	err = writeFile(item.To.Path, file, fill)
 	return n, err
+}
+
+// timeOf returns the time that a file gets which an object is downloaded to.
+func timeOf(object *uplink.Object) time.Time {
+	if modified, ok := Modified(object.Custom); ok {
+		return modified
+	}
+	return object.Created
+}
+
+// delete deletes what item.To is. What is gone already is no error.
+func (t *Transfer) delete(ctx context.Context, item Item) error {
+	if item.To.Remote {
+		err := t.project.Delete(ctx, item.To.Bucket, item.To.Key)
+		if errors.Is(err, uplink.ErrObjectNotFound) {
+			return nil
+		}
+		return err
+	}
+	if err := os.Remove(item.To.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for dir := filepath.Dir(item.To.Path); len(dir) > len(filepath.Clean(item.Root)) && item.Root != ""; dir = filepath.Dir(dir) {
+		if os.Remove(dir) != nil {
+			break // something is in it
+		}
+	}
+	return nil
 }
 
 func (t *Transfer) copyObject(ctx context.Context, item Item) (int64, error) {
@@ -211,7 +290,9 @@ func (t *Transfer) copyObject(ctx context.Context, item Item) (int64, error) {
 		do = t.project.Move
 	}
 	from, to := item.From, item.To
-	object, err := do(ctx, from.Bucket, from.Key, to.Bucket, to.Key, &uplink.CopyOptions{IfAbsent: t.opts.IfAbsent})
+	object, err := do(ctx, from.Bucket, from.Key, to.Bucket, to.Key, &uplink.CopyOptions{
+		Version: t.opts.Version, IfAbsent: t.opts.IfAbsent, IfRevision: t.opts.IfRevision, Retention: t.opts.Retention, LegalHold: t.opts.LegalHold,
+	})
 	if err != nil {
 		return 0, err
 	}
@@ -219,14 +300,18 @@ func (t *Transfer) copyObject(ctx context.Context, item Item) (int64, error) {
 	return object.Size, nil
 }
 
+// countingReader counts what is read for progress, and adds it to a checksum.
 type countingReader struct {
-	r io.Reader
-	t *Transfer
+	r    io.Reader
+	t    *Transfer
+	hash io.Writer
 }
 
+// Read implements io.Reader.
 func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.t.opts.Progress.Add(int64(n))
+	_, _ = c.hash.Write(p[:n]) // never fails
 	return n, err
 }
 

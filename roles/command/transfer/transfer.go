@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"storj/roles/command/location"
+	"storj/roles/command/pace"
+	"storj/roles/command/resume"
 	"storj/roles/command/screen"
 	"storj/roles/uplink"
 )
@@ -32,6 +34,7 @@ const (
 	Download Op = "download"
 	Copy     Op = "copy"
 	Move     Op = "move"
+	Delete   Op = "delete" // of To; From is empty
 )
 
 // ItemError is the error of Run for a single item.
@@ -55,7 +58,10 @@ type Item struct {
 	To   location.Location
 	Size int64 // bytes; -1 when not known
 
-	makeDirs bool // of a download: make the directory that it goes to
+	MakeDirs bool // of a download: make the directory that it goes to
+	// Root is the directory that is a mirror: of the deletion of a file, empty directories below it go too; a download
+	// does not follow symbolic links out of it.
+	Root string
 }
 
 // Result tells what became of an item.
@@ -77,18 +83,30 @@ type Summary struct {
 
 // Options tunes a Transfer. The zero value copies single items one after another.
 type Options struct {
-	Parallel  int  // items at once; at least 1
+	Parallel  int  // items at once; at least 1. Of small ones and of those without content smallFactor times as many
 	Recursive bool // directories and prefixes too
 	Move      bool // delete the source; for remote places only
 	DryRun    bool // tell Done of each item, and do nothing
 	IfAbsent  bool // leave destinations that exist as they are
 
-	Expires  time.Time // of uploads
-	Metadata uplink.CustomMetadata
-	Range    *Range // of a single download
+	Expires    time.Time // of uploads
+	Metadata   uplink.CustomMetadata
+	Tags       uplink.Tags
+	Retention  uplink.Retention // of uploads and copies; zero: as the bucket has it
+	LegalHold  bool
+	IfRevision string // of the destination of a single upload or copy: only while it has this revision
+	Range      *Range // of a single download
+	Version    string // of a single remote source; empty: the latest
+
+	// Resume keeps what an interrupted transfer needs to go on; nil: it begins anew. ResumeScope says which project the
+	// remote places are of.
+	Resume      *resume.Store
+	ResumeScope string
+	PartSize    int64 // of uploads that can be gone on with, bytes; 0: DefaultPartSize
 
 	Stdin    io.Reader
 	Stdout   io.Writer
+	Limit    *pace.Limiter    // of content that is read or written; nil: none
 	Progress *screen.Progress // may be nil
 	// Done is told of every item that is through; not of a single item that failed: that is the error of Run.
 	Done func(Result)
@@ -113,6 +131,10 @@ type Transfer struct {
 // New prepares a transfer.
 func New(project *uplink.Project, opts Options) *Transfer {
 	opts.Parallel = max(1, opts.Parallel)
+	if opts.PartSize == 0 {
+		opts.PartSize = DefaultPartSize
+	}
+	opts.PartSize = max(MinPartSize, opts.PartSize)
 	if opts.Done == nil {
 		opts.Done = func(Result) {}
 	}
@@ -132,7 +154,25 @@ func (t *Transfer) Run(ctx context.Context, sources []location.Location, dest lo
 	if err != nil {
 		return Summary{}, err
 	}
-	err = t.run(ctx, p)
+	if p.single {
+		err = t.runSingle(ctx, p.run)
+	} else {
+		err = t.run(ctx, p.whole())
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.summary, err
+}
+
+// Plan makes items, in whatever order, and hands them to emit with a nil error, or those that cannot be carried out with
+// the reason. It ends with the error of emit if that returns one.
+type Plan func(ctx context.Context, emit func(item Item, err error) error) error
+
+// RunPlan is Run for items that somebody else chose.
+//
+// Errors: what stopped the transfer, those of the plan, or the error of ctx.
+func (t *Transfer) RunPlan(ctx context.Context, plan Plan) (Summary, error) {
+	err := t.run(ctx, func(ctx context.Context, out emit) error { return plan(ctx, out) })
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.summary, err

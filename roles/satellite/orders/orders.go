@@ -125,39 +125,27 @@ func (s *Signer) Limits(req endpoint.LimitRequest) []pieces.PieceLimit {
 	now := time.Now().UTC()
 	expires := now.Add(LimitLife).Truncate(time.Second)
 	epoch := epochAt(now)
+	limit := pieces.OrderLimit{
+		Satellite:    s.opts.Satellite,
+		Action:       req.Action,
+		Limit:        req.Bytes,
+		PieceExpires: req.PieceExpires,
+		Created:      now,
+		Expires:      expires,
+		UplinkKey:    req.Uplink,
+		BucketTag:    req.BucketTag,
+	}
 	limits := make([]pieces.PieceLimit, len(req.Targets))
-	serials := newSerials(len(req.Targets), expires)
+	serials := newSerials(s.opts.Secret, &limit, len(limits))
 	for i, target := range req.Targets {
-		limit := pieces.OrderLimit{
-			Satellite:    s.opts.Satellite,
-			Node:         target.Node.ID,
-			Piece:        req.Root.Derive(target.Node.ID, target.Number),
-			Action:       req.Action,
-			Limit:        req.Bytes,
-			PieceExpires: req.PieceExpires,
-			Created:      now,
-			Expires:      expires,
-			Serial:       serials[i],
-			UplinkKey:    req.Uplink,
-			BucketTag:    req.BucketTag,
-		}
+		limit.Node, limit.Piece = target.Node.ID, req.Root.Derive(target.Node.ID, target.Number)
+		limit.Serial = serials.next(limit.Node, limit.Piece)
 		limits[i] = pieces.PieceLimit{
-			Number: target.Number, Node: target.Node, Limit: limit.Sign(s.nodeKey(target.Node.ID, epoch)),
+			Number: target.Number, Node: target.Node, Group: target.Group,
+			Limit: limit.Sign(s.nodeKey(target.Node.ID, epoch)),
 		}
 	}
 	return limits
-}
-
-// newSerials draws the random halves of many serials at once: one call to the system, not one each.
-func newSerials(count int, expires time.Time) []pieces.SerialNumber {
-	serials := make([]pieces.SerialNumber, count)
-	random := make([]byte, 8*count)
-	_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
-	for i := range serials {
-		binary.BigEndian.PutUint64(serials[i][:8], uint64(expires.Unix()))
-		copy(serials[i][8:], random[8*i:])
-	}
-	return serials
 }
 
 // CheckAck says whether node made the acknowledgement, in this epoch or the one before.

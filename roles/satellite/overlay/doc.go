@@ -11,12 +11,18 @@
 // has; the satellite dials that address, checks that the node answers with its identity, and only then hands out keys. A
 // row is written when something changed or once an hour.
 //
-// The failure domain that an owner names is believed: it is for networks whose owners are trusted to know their racks.
+// The failure domain that an owner names is believed where nodes join by token: owners are trusted to know their racks.
+// In an open network it is not, unless the node was invited all the same: whoever names a domain for each of a thousand
+// nodes in one rack would be given all pieces of a segment.
+//
+// Tags (name=value) are what the owner of a node says of it, for placement rules. Those are believed that the satellite's
+// setting lets pass, and those that its owner accepted by hand; a tag that changes has to be accepted anew.
 //
 // # How a node is missed
 //
 // It says that it leaves; or it has not been in contact for four hours; or an uplink says that it does not answer, and
-// it does not answer the satellite either. The last is asked again every minute until it does.
+// it does not answer the satellite either. The last is asked again, after a minute and then at times that grow to an
+// eighth of its silence, for a week.
 //
 // # Concurrency
 //

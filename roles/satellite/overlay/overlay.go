@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,16 @@ const (
 	maxRequest = 4 << 10 // bytes
 )
 
+// Book is what is thought of nodes. It may be called concurrently.
+type Book interface {
+	// Standing is told to the node.
+	Standing(id netx.NodeID) pieces.Standing
+	// Seen notes that the node was heard of.
+	Seen(id netx.NodeID)
+	// SetExiting notes whether its owner wants it to leave for good.
+	SetExiting(id netx.NodeID, exiting bool)
+}
+
 // KeySource makes the keys that a node shares with the satellite.
 type KeySource interface {
 	NodeKeys(node netx.NodeID) []pieces.NodeKey
@@ -56,6 +67,9 @@ type Options struct {
 	Open      bool          // nodes may join without a token
 	Interval  time.Duration // between check-ins; DefaultInterval
 	Log       zerolog.Logger
+	Accept    TagPolicy         // which tags of nodes are believed; zero: all, in an open network none
+	Book      Book              // nil: nothing is thought of anybody
+	Event     func(text string) // told what the owner would want to know; nil: nobody
 }
 
 // Overlay answers nodes.
@@ -112,7 +126,7 @@ func (o *Overlay) Load(ctx context.Context) error {
 	o.mu.Lock()
 	for i, row := range rows {
 		o.nodes[row.ID] = node{row: row}
-		nodes[i] = placement.FromRow(row, "")
+		nodes[i] = o.selectable(row, "")
 	}
 	o.mu.Unlock()
 	o.opts.Directory.Put(nodes...)
@@ -125,7 +139,10 @@ func (o *Overlay) join(ctx context.Context, peer rpc.Peer, req *pieces.JoinReque
 		return nil, netx.ErrBusy
 	}
 	_, err := o.opts.DB.RedeemToken(ctx, sha256.Sum256(req.Secret[:]), peer.ID,
-		func(*metabase.Node, bool) error { return nil }) // its address is believed at check-in, not before
+		func(n *metabase.Node, joins bool) error {
+			n.Invited = n.Invited || joins
+			return nil // its address is believed at check-in, not before
+		})
 	switch {
 	case errors.Is(err, metabase.ErrToken):
 		return nil, pieces.ErrToken
@@ -149,7 +166,9 @@ func (o *Overlay) checkIn(ctx context.Context, peer rpc.Peer, req *pieces.CheckI
 	if err != nil {
 		return nil, err
 	}
-	if req.Capacity < 0 || req.Used < 0 || req.Free < 0 || !printable(address, req.Domain, req.Version) {
+	tags, err := placement.CleanTags(req.Tags)
+	if err != nil || req.Capacity < 0 || req.Used < 0 || req.Free < 0 ||
+		!printable(append(req.Faults, address, req.Domain, req.Version)...) {
 		return nil, pieces.ErrMalformed
 	}
 	if req.Leaving {
@@ -161,6 +180,9 @@ func (o *Overlay) checkIn(ctx context.Context, peer rpc.Peer, req *pieces.CheckI
 	next, now := old, time.Now().UTC()
 	next.row.Address, next.row.Domain, next.row.Version, next.row.Leaving = address, req.Domain, req.Version, req.Leaving
 	next.row.Capacity, next.row.Used, next.row.Free = req.Capacity, req.Used, req.Free
+	if !req.Leaving { // a node that stops may say nothing of these
+		next.row.Exiting, next.row.Tags, next.row.Faults = req.Exiting, tags, req.Faults
+	}
 	if !req.Leaving {
 		ask := o.ping
 		if old.row.Alias == 0 {
@@ -178,9 +200,45 @@ func (o *Overlay) checkIn(ctx context.Context, peer rpc.Peer, req *pieces.CheckI
 	if skew := req.Time.Sub(now).Abs(); skew > maxSkew {
 		o.log.Warn().Stringer("node", peer.ID).Int64("dur_ms", skew.Milliseconds()).Msg("clock of node is wrong")
 	}
-	return &pieces.CheckInReply{
+	reply := &pieces.CheckInReply{
 		Keys: o.opts.Keys.NodeKeys(peer.ID), Address: address, Interval: o.opts.Interval, Time: now,
-	}, nil
+	}
+	o.note(&old.row, &next.row, reply)
+	return reply, nil
+}
+
+// soon divides the interval of nodes whose standing is likely to change, so that their owners see it.
+const soon = 4
+
+// note tells the book, the owner and the node what there is to tell.
+func (o *Overlay) note(old, row *metabase.Node, reply *pieces.CheckInReply) {
+	if old.LastContact.IsZero() && !row.LastContact.IsZero() {
+		o.event("node %s joined, at %s", row.ID.Short(), row.Address)
+	}
+	if faults := strings.Join(row.Faults, "; "); faults != strings.Join(old.Faults, "; ") {
+		if faults == "" {
+			faults = "all disks are well again"
+		}
+		o.event("node %s says: %s", row.ID.Short(), faults)
+	}
+	if o.opts.Book == nil {
+		return
+	}
+	if !row.Leaving {
+		o.opts.Book.Seen(row.ID)
+		o.opts.Book.SetExiting(row.ID, row.Exiting)
+	}
+	reply.Standing = o.opts.Book.Standing(row.ID)
+	switch reply.Standing.State {
+	case pieces.Suspended, pieces.Quarantined, pieces.Exiting:
+		reply.Interval /= soon
+	}
+}
+
+func (o *Overlay) event(format string, args ...any) {
+	if o.opts.Event != nil {
+		o.opts.Event(fmt.Sprintf(format, args...))
+	}
 }
 
 // known returns a node that has joined. In an open network everybody joins by checking in.
@@ -205,10 +263,11 @@ func (o *Overlay) known(ctx context.Context, id netx.NodeID) (node, error) {
 
 // save tells selection of a report at once, and the database when it says something new.
 func (o *Overlay) save(ctx context.Context, old, next node) error {
-	fresh := next
+	fresh := o.selectable(next.row, next.ip)
 	if worthWriting(old.row, next.row) {
 		row, err := o.opts.DB.PutNode(ctx, next.row.ID, func(n *metabase.Node, _ bool) error {
 			next.row.Alias, next.row.Joined = n.Alias, n.Joined
+			next.row.Invited, next.row.Accepted = n.Invited, n.Accepted
 			*n = next.row
 			return nil
 		})
@@ -222,7 +281,7 @@ func (o *Overlay) save(ctx context.Context, old, next node) error {
 	o.mu.Lock()
 	o.nodes[next.row.ID] = next
 	o.mu.Unlock()
-	o.opts.Directory.Put(placement.FromRow(fresh.row, fresh.ip))
+	o.opts.Directory.Put(fresh)
 	return nil
 }
 
@@ -232,7 +291,8 @@ func worthWriting(old, row metabase.Node) bool {
 	spaceChanged := max(moved, -moved) > row.Capacity/100
 	return spaceChanged || row.LastContact.Sub(old.LastContact) >= writeEvery || row.Address != old.Address ||
 		row.Domain != old.Domain || row.Version != old.Version ||
-		row.Capacity != old.Capacity || row.Leaving != old.Leaving || old.Alias == 0
+		row.Capacity != old.Capacity || row.Leaving != old.Leaving || row.Exiting != old.Exiting || old.Alias == 0 ||
+		!slices.Equal(row.Tags, old.Tags) || !slices.Equal(row.Faults, old.Faults)
 }
 
 // resolveAddress completes the address that a node gave: without a host, it is where the node calls from.
@@ -273,7 +333,8 @@ func (o *Overlay) allow(id netx.NodeID) bool {
 		if len(o.callers) >= maxCallers {
 			clear(o.callers) // a burst more for those that are active
 		}
-		limiter = rate.NewLimiter(rate.Every(checkInEvery), checkInBurst)
+		// The satellite itself may ask for more: twice that is within the jitter of honest nodes.
+		limiter = rate.NewLimiter(rate.Every(min(checkInEvery, o.opts.Interval/soon/2)), checkInBurst)
 		o.callers[id] = limiter
 	}
 	return limiter.Allow()

@@ -37,3 +37,24 @@ func TestStrangersShareTurns(t *testing.T) {
 		}
 	})
 }
+
+// TestAskedReportsAreTaken: a node that reports as often as it is told to is never refused, however short the interval.
+func TestAskedReportsAreTaken(t *testing.T) {
+	for _, interval := range []time.Duration{time.Second, 10 * time.Second, DefaultInterval} {
+		synctest.Test(t, func(t *testing.T) {
+			o := New(Options{Log: zerolog.Nop(), Interval: interval})
+			for i := range 1000 {
+				if !o.allow(netx.NodeID{1}) {
+					t.Fatalf("report %d, every %v, was refused", i, interval/soon)
+				}
+				time.Sleep(interval / soon)
+			}
+			for range checkInBurst {
+				o.allow(netx.NodeID{1})
+			}
+			if o.allow(netx.NodeID{1}) {
+				t.Errorf("%d reports at once were taken", checkInBurst+1)
+			}
+		})
+	}
+}

@@ -28,8 +28,9 @@ const (
 	maxPingsPerHost = maxPings / 4
 	// probeAgain is how long the answer to a hint is believed.
 	probeAgain = 30 * time.Second
-	// lookEvery is how often nodes that are missed are asked again.
-	lookEvery = time.Minute
+	// lookEvery is how often nodes that are missed are asked again, at first; later, after a part of their silence.
+	lookEvery   = time.Minute
+	silencePart = 8
 	// giveUpAfter is how long after its last contact a node is not asked any more: it will have to check in.
 	giveUpAfter = 7 * 24 * time.Hour
 )
@@ -80,9 +81,12 @@ func (o *Overlay) Close() error { return nil }
 func (o *Overlay) missed() []netx.NodeID {
 	now := time.Now()
 	var ids []netx.NodeID
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for _, node := range o.opts.Directory.Nodes() {
 		silence := now.Sub(node.LastContact)
-		if !node.Leaving && silence < giveUpAfter && (node.Unreachable || silence > placement.OfflineAfter) {
+		missed := !node.Leaving && silence < giveUpAfter && (node.Unreachable || silence > placement.OfflineAfter)
+		if missed && now.Sub(o.probed[node.URL.ID]) >= silence/silencePart {
 			ids = append(ids, node.URL.ID)
 		}
 	}
@@ -113,6 +117,9 @@ func (o *Overlay) probe(ctx context.Context, id netx.NodeID) {
 	}
 	if o.opts.Directory.SetReachable(id, err == nil) {
 		o.log.Info().Stringer("node", id).Bool("online", err == nil).Err(err).Msg("node changed state")
+	}
+	if err == nil && o.opts.Book != nil {
+		o.opts.Book.Seen(id)
 	}
 }
 
@@ -158,15 +165,26 @@ func (o *Overlay) ping(ctx context.Context, node netx.NodeURL) (ip string, err e
 	pool := rpc.NewPool(o.opts.Transport, rpc.PoolOptions{MaxConns: 1, DialTimeout: pingTimeout / 2})
 	defer func() { _ = pool.Close() }() // best effort: the answer is known
 	conn, err := pool.Get(ctx, node, netx.Data)
+	asked := time.Now()
 	if err == nil {
 		err = pool.Call(ctx, node, netx.Data, pieces.MethodPing, new(pieces.Empty), new(pieces.PingReply), pieces.Errors())
 	}
 	if err != nil {
 		return "", fmt.Errorf("%w: %s: %w", pieces.ErrPingBack, node.Address, err)
 	}
+	if o.opts.Directory != nil {
+		o.opts.Directory.Observe(node.ID, time.Since(asked))
+	}
 	ip, _, err = net.SplitHostPort(conn.RemoteAddr())
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", pieces.ErrPingBack, err)
 	}
 	return ip, nil
+}
+
+// Probed is when a node was last asked whether it is there, on somebody's hint or because it is missed.
+func (o *Overlay) Probed(id netx.NodeID) time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.probed[id]
 }

@@ -288,7 +288,7 @@ func BenchmarkPick(b *testing.B) {
 		b.Run(fmt.Sprintf("110of%d", nodes), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if len(dir.Snapshot().Pick(110, nil)) != 110 {
+				if len(dir.Snapshot().PickFor(0, 110, nil)) != 110 {
 					b.Fatal("too few")
 				}
 			}
@@ -301,6 +301,6 @@ func BenchmarkRebuild(b *testing.B) {
 	dir.Put(network(20_000, 1)...)
 	b.ReportAllocs()
 	for b.Loop() {
-		dir.Refresh()
+		dir.Rebuild()
 	}
 }

@@ -49,6 +49,7 @@ type Options struct {
 	Report   func() pieces.CheckIn // what to report now; Time and Leaving are filled in here
 	Machine  func() string         // the machine's addresses in any form; a change is reported. Nil: not watched
 	Interval time.Duration         // between reports, whatever the satellite says; 0: what it says
+	Watch    time.Duration         // how often free space and addresses are looked at; 0: a minute
 	Now      func() time.Time      // nil: time.Now
 	Metrics  *metrics.Set          // nil: counted, but shown nowhere
 	Log      zerolog.Logger
@@ -60,9 +61,12 @@ type Contact struct {
 	log   zerolog.Logger
 	count counters
 
+	fileMu sync.Mutex // one change of the file at a time; before mu
+
 	mu         sync.RWMutex // guards the fields below
 	satellites map[netx.NodeID]*satellite
-	woken      time.Time // last wake by Wake
+	forgotten  []netx.NodeURL // replaced as a whole
+	woken      time.Time      // last wake by Wake
 }
 
 type counters struct{ reports, failures *metrics.Counter }
@@ -72,10 +76,13 @@ func New(opts Options) (*Contact, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	if opts.Watch == 0 {
+		opts.Watch = watchEvery
+	}
 	if opts.Metrics == nil {
 		opts.Metrics = metrics.NewSet()
 	}
-	entries, err := readList(opts.File)
+	list, err := readList(opts.File)
 	if err != nil {
 		return nil, err
 	}
@@ -86,12 +93,23 @@ func New(opts Options) (*Contact, error) {
 			reports:  opts.Metrics.GetOrCreateCounter("storj_node_checkins_total"),
 			failures: opts.Metrics.GetOrCreateCounter("storj_node_checkin_failures_total"),
 		},
-		satellites: make(map[netx.NodeID]*satellite, len(entries)),
+		satellites: make(map[netx.NodeID]*satellite, len(list.Satellites)), forgotten: list.Forgotten,
 	}
-	for _, entry := range entries {
+	for _, entry := range list.Satellites {
 		c.satellites[entry.URL.ID] = newSatellite(entry)
 	}
 	return c, nil
+}
+
+// URL is where a satellite that the node has joined is. Errors: pieces.ErrUntrusted.
+func (c *Contact) URL(id netx.NodeID) (netx.NodeURL, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	s, known := c.satellites[id]
+	if !known {
+		return netx.NodeURL{}, pieces.ErrUntrusted
+	}
+	return s.entry.URL, nil
 }
 
 // Count is the number of satellites.
@@ -166,7 +184,7 @@ func (c *Contact) list() []*satellite {
 
 // runWatch wakes the satellites' goroutines when what they reported has changed much.
 func (c *Contact) runWatch(ctx context.Context) {
-	ticker := time.NewTicker(watchEvery)
+	ticker := time.NewTicker(c.opts.Watch)
 	defer ticker.Stop()
 	low, machine := c.opts.Report().Free < LowSpace, c.machine()
 	for {
@@ -196,29 +214,45 @@ func (c *Contact) machine() string {
 	return c.opts.Machine()
 }
 
-// save writes the list with one entry added or replaced, and then takes it over. Errors: ErrTooMany.
+// save writes the list with one entry added or replaced, and then takes it over. One that was forgotten is served again.
+// Errors: ErrTooMany.
 func (c *Contact) save(entry fileEntry) error {
-	list := c.list()
-	entries := make([]fileEntry, 0, len(list)+1)
-	for _, s := range list {
-		if s.id == entry.URL.ID {
-			continue
-		}
-		entries = append(entries, s.entry)
-	}
-	entries = append(entries, entry)
-	if len(entries) > maxSatellites {
+	c.fileMu.Lock()
+	defer c.fileMu.Unlock()
+	list := c.fileWithout(entry.URL.ID)
+	list.Satellites = append(list.Satellites, entry)
+	if len(list.Satellites) > maxSatellites {
 		return fmt.Errorf("%w: %d", ErrTooMany, maxSatellites)
 	}
-	if err := writeList(c.opts.File, entries); err != nil {
+	if err := writeList(c.opts.File, list); err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.forgotten = list.Forgotten
 	if s, known := c.satellites[entry.URL.ID]; known {
 		s.entry = entry
 	} else {
 		c.satellites[entry.URL.ID] = newSatellite(entry)
 	}
 	return nil
+}
+
+// fileWithout is the list as it stands, without one satellite.
+func (c *Contact) fileWithout(id netx.NodeID) fileList {
+	all := c.list()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	list := fileList{Satellites: make([]fileEntry, 0, len(all)+1)}
+	for _, s := range all {
+		if s.id != id {
+			list.Satellites = append(list.Satellites, s.entry)
+		}
+	}
+	for _, other := range c.forgotten {
+		if other.ID != id {
+			list.Forgotten = append(list.Forgotten, other)
+		}
+	}
+	return list
 }

@@ -483,7 +483,8 @@ func TestParseList(t *testing.T) {
 			if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			list, err := readList(path)
+			got, err := readList(path)
+			list := got.Satellites
 			if len(list) != test.count || errors.Is(err, ErrFile) != test.bad {
 				t.Fatalf("%d satellites, %v", len(list), err)
 			}
@@ -507,8 +508,8 @@ func FuzzParseList(f *testing.F) {
 		if err := writeList(path, list); err != nil {
 			t.Skip(err) // an instant beyond year 9999 does not print
 		}
-		if again, err := readList(path); err != nil || len(again) != len(list) {
-			t.Fatalf("%d satellites became %d, %v", len(list), len(again), err)
+		if again, err := readList(path); err != nil || len(again.Satellites) != len(list.Satellites) {
+			t.Fatalf("%d satellites became %d, %v", len(list.Satellites), len(again.Satellites), err)
 		}
 	})
 }

@@ -5,6 +5,8 @@
 //	err = c.Join(ctx, token)                 // or c.Add(url), where a satellite takes everybody
 //	group.Add("contact", c)
 //	keys, err := c.NodeKeys(satellite)       // for piecenode
+//	err = c.SetExiting(satellite, true)      // the owner wants to leave it; Status has what it answers
+//	err = c.Forget(satellite)                // and then c.Forgot(satellite), when its pieces are gone
 //
 // # When a node reports
 //
@@ -19,11 +21,13 @@
 //
 //	{"version": 1, "satellites": [{"url": "ID@host:port", "joined": "2026-11-22T10:00:00Z"}]}
 //
-// Order is order of joining. Unknown fields are ignored, another version is ErrFile. At most 1 MiB and 256 satellites.
+// A satellite that the node is leaving has "exiting" with the time at which the owner said so, and one that was forgotten
+// stands in "forgotten": ["ID@host:port"] until its pieces are deleted. Order is order of joining. Unknown fields are ignored, another version is ErrFile. At most 1 MiB and 256 satellites.
 //
 // # Concurrency
 //
-// New, Join and Add come before Run, one at a time. The other methods may be called concurrently. The goroutines stand
+// New, Join and Add come before Run, one at a time; a satellite that is added while Run runs is served after the next
+// start. The other methods may be called concurrently. The goroutines stand
 // in contact.go.
 //
 // # Why

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rs/zerolog"
 
@@ -18,6 +20,7 @@ import (
 type satellite struct {
 	id   netx.NodeID
 	wake chan struct{} // capacity 1: one reason to wake up is enough
+	gone chan struct{} // closed when the satellite is forgotten
 
 	// Contact.mu guards the fields below
 	entry   fileEntry
@@ -28,10 +31,12 @@ type satellite struct {
 	last    time.Time         // last report that was taken
 	skew    time.Duration     // the node's clock minus the satellite's
 	err     error             // of the last report; nil: taken
+
+	standing pieces.Standing // as last answered
 }
 
 func newSatellite(entry fileEntry) *satellite {
-	return &satellite{id: entry.URL.ID, wake: make(chan struct{}, 1), entry: entry, period: defaultPeriod}
+	return &satellite{id: entry.URL.ID, wake: make(chan struct{}, 1), gone: make(chan struct{}), entry: entry, period: defaultPeriod}
 }
 
 // Status is what a node knows of one satellite.
@@ -44,6 +49,9 @@ type Status struct {
 	Epoch       uint32        // of the current key; 0: none
 	Interval    time.Duration // between reports
 	Skew        time.Duration // the node's clock minus the satellite's
+
+	Standing pieces.Standing // what the satellite thinks of the node, as last answered
+	Exiting  time.Time       // when the owner said that the node is to leave it; zero: it stays
 }
 
 // Reached says whether the satellite took a report within the last two intervals.
@@ -60,7 +68,7 @@ func (c *Contact) Status() []Status {
 	for i, s := range list {
 		out[i] = Status{
 			Satellite: s.entry.URL, Joined: s.entry.Joined, LastContact: s.last, Err: s.err, Address: s.address,
-			Interval: c.interval(s), Skew: s.skew,
+			Interval: c.interval(s), Skew: s.skew, Standing: s.standing, Exiting: s.entry.Exiting,
 		}
 		if len(s.keys) > 0 {
 			out[i].Epoch = s.keys[0].Epoch
@@ -85,6 +93,9 @@ func (c *Contact) runSatellite(ctx context.Context, s *satellite) {
 	for {
 		select {
 		case <-ctx.Done():
+			c.leave(ctx, s)
+			return
+		case <-s.gone:
 			c.leave(ctx, s)
 			return
 		case <-s.wake:
@@ -116,7 +127,7 @@ func (c *Contact) report(ctx context.Context, s *satellite) error {
 func (c *Contact) checkIn(ctx context.Context, s *satellite) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	req := c.opts.Report()
+	req := c.reportTo(s)
 	sent := c.opts.Now()
 	req.Time = sent.UTC()
 	var reply pieces.CheckInReply
@@ -132,7 +143,44 @@ func (c *Contact) checkIn(ctx context.Context, s *satellite) error {
 	s.keys, s.address, s.last, s.token = reply.Keys, reply.Address, now, nil
 	s.period = min(max(reply.Interval, minInterval), maxInterval)
 	s.skew = sent.Add(now.Sub(sent) / 2).Sub(reply.Time)
+	c.tellStanding(s, reply.Standing)
+	s.standing = reply.Standing
 	return nil
+}
+
+// reportTo is what one satellite is told.
+func (c *Contact) reportTo(s *satellite) pieces.CheckIn {
+	req := c.opts.Report()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	req.Exiting = !s.entry.Exiting.IsZero()
+	return req
+}
+
+// tellStanding logs a new state, once. The caller holds mu.
+func (c *Contact) tellStanding(s *satellite, now pieces.Standing) {
+	if now.State == s.standing.State {
+		return
+	}
+	level := zerolog.WarnLevel
+	switch now.State {
+	case pieces.Healthy, pieces.Exiting, pieces.Exited:
+		level = zerolog.InfoLevel
+	case pieces.Quarantined, pieces.Disqualified:
+		level = zerolog.ErrorLevel
+	}
+	c.log.WithLevel(level).Stringer("node", s.id).Stringer("state", now.State).Str("reason", printable(now.Reason)).
+		Msg("satellite changed the node's state")
+}
+
+// printable makes what a satellite wrote harmless for terminals.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 func (c *Contact) call(ctx context.Context, s *satellite, req *pieces.CheckIn, reply *pieces.CheckInReply) error {
@@ -211,7 +259,7 @@ func (c *Contact) leave(ctx context.Context, s *satellite) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
-	req := c.opts.Report()
+	req := c.reportTo(s)
 	req.Time, req.Leaving = c.opts.Now().UTC(), true
 	err := c.call(ctx, s, &req, new(pieces.CheckInReply)) // best effort: the satellite finds out by itself
 	c.log.Debug().Stringer("node", s.id).Err(err).Msg("satellite told that the node leaves")

@@ -35,12 +35,28 @@ type State struct {
 	Clock    time.Duration // ahead of the true time
 	Fail     error         // of every check-in; nil: none
 	PingBack bool          // call nodes back
+	Standing pieces.Standing
+	// LoseSettles is how many requests to settle are counted and then not answered; DamageFails fails the reports of damage.
+	LoseSettles int
+	DamageFails bool
 
 	Tokens   map[[pieces.TokenSecretSize]byte]int // uses left
 	Joined   map[netx.NodeID]bool
 	CheckIns []pieces.CheckIn
 	Times    []time.Time // of CheckIns
 	Joins    int         // requests, whatever became of them
+
+	Settles int // requests, answered or not
+	Batches map[BatchKey]pieces.SettleReply
+	Settled map[pieces.SerialNumber]int64 // amounts
+	Damaged []pieces.PieceID
+}
+
+// BatchKey names what a node hands in.
+type BatchKey struct {
+	Node   netx.NodeID
+	Window time.Time
+	Batch  uint32
 }
 
 // Start runs a satellite on a network in memory until the end of the test, in the test's bubble if there is one.
@@ -60,11 +76,14 @@ func StartOn(t *testing.T, transport netx.Transport, id netx.NodeID) *Satellite 
 		State: State{
 			Epoch: 7, Interval: time.Hour, PingBack: true,
 			Tokens: make(map[[pieces.TokenSecretSize]byte]int), Joined: make(map[netx.NodeID]bool),
+			Batches: make(map[BatchKey]pieces.SettleReply), Settled: make(map[pieces.SerialNumber]int64),
 		},
 	}
 	server := rpc.NewServer(zerolog.Nop(), rpc.Options{})
 	rpc.Unary(server, pieces.MethodJoin, rpc.Limits{}, s.join)
 	rpc.Unary(server, pieces.MethodCheckIn, rpc.Limits{}, s.checkIn)
+	rpc.Unary(server, pieces.MethodSettle, rpc.Limits{MaxRequest: 1 << 20}, s.settle)
+	rpc.Unary(server, pieces.MethodReportDamage, rpc.Limits{}, s.reportDamage)
 	listener, err := transport.Listen()
 	if err != nil {
 		t.Fatal(err)
@@ -144,5 +163,54 @@ func (s *Satellite) checkIn(ctx context.Context, peer rpc.Peer, req *pieces.Chec
 		}
 	}
 	keys := []pieces.NodeKey{s.Key(peer.ID, st.Epoch), s.Key(peer.ID, st.Epoch-1)}
-	return &pieces.CheckInReply{Keys: keys, Address: address, Interval: st.Interval, Time: time.Now().Add(st.Clock).UTC()}, nil
+	return &pieces.CheckInReply{Keys: keys, Address: address, Interval: st.Interval, Time: time.Now().Add(st.Clock).UTC(),
+		Standing: st.Standing}, nil
 }
+
+// settle counts the orders of a batch once, as a satellite does.
+func (s *Satellite) settle(_ context.Context, peer rpc.Peer, req *pieces.SettleRequest) (*pieces.SettleReply, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Settles++
+	key := BatchKey{peer.ID, req.Window, req.Batch}
+	reply, known := s.Batches[key]
+	if !known {
+		for _, order := range req.Orders {
+			reply.Bytes += s.take(peer.ID, req.Window, &order, &reply)
+		}
+		s.Batches[key] = reply
+	}
+	if s.LoseSettles > 0 {
+		s.LoseSettles--
+		return nil, netx.ErrTimeout
+	}
+	return &reply, nil
+}
+
+// take checks one order and returns its bytes. The caller holds mu.
+func (s *Satellite) take(node netx.NodeID, window time.Time, order *pieces.SettledOrder, reply *pieces.SettleReply) int64 {
+	limit, err := order.Limit.Decode()
+	_, twice := s.Settled[limit.Serial]
+	ok := err == nil && !twice && limit.Node == node && order.Limit.Verify(s.Key(node, limit.Epoch)) &&
+		order.Order.Verify(limit.UplinkKey) && limit.Created.Truncate(time.Hour).Equal(window)
+	if !ok {
+		reply.Rejected++
+		return 0
+	}
+	reply.Accepted++
+	s.Settled[limit.Serial] = order.Order.Amount
+	return order.Order.Amount
+}
+
+func (s *Satellite) reportDamage(_ context.Context, _ rpc.Peer, req *pieces.DamageReport) (*pieces.Empty, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.DamageFails {
+		return nil, netx.ErrTimeout
+	}
+	s.Damaged = append(s.Damaged, req.Pieces...)
+	return nil, nil
+}
+
+// Pool makes calls as the satellite.
+func (s *Satellite) Pool() *rpc.Pool { return s.pool }

@@ -1,6 +1,6 @@
 // Package sealing fills a segment: plaintext goes in as it comes, ciphertext stands in one buffer.
 //
-//	s, err := sealing.New(contentKey, index, maxPlain)
+//	s, err := sealing.New(contentKey, part, index, maxPlain)
 //	old := s.Grow(buf)         // whenever Need says more than the buffer has
 //	s.Write(chunk)             // seals every block that is full and not the last
 //	data := s.Close()          // seals the last one
@@ -37,11 +37,11 @@ type Segment struct {
 	maxPlain int64
 }
 
-// New starts the segment at (part 0, index) of an object under a fresh salt. It has no buffer yet.
-func New(content ecenc.Key, index uint32, maxPlain int64) (*Segment, error) {
+// New starts the segment at (part, index) of an object under a fresh salt. It has no buffer yet.
+func New(content ecenc.Key, part, index uint32, maxPlain int64) (*Segment, error) {
 	s := &Segment{maxPlain: maxPlain}
 	rand.Read(s.salt[:]) // never fails: it ends the program instead
-	c, err := cipher.New(cipher.SegmentKey(content, s.salt, 0, index))
+	c, err := cipher.New(cipher.SegmentKey(content, s.salt, part, index))
 	if err != nil {
 		return nil, err
 	}

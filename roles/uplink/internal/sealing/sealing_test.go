@@ -69,12 +69,12 @@ func checkSegment(t *testing.T, size int, next func() int) {
 	for i := range plain {
 		plain[i] = byte(i * 7)
 	}
-	s, err := New(content, 9, int64(size))
+	s, err := New(content, 3, 9, int64(size))
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := fill(s, plain, next)
-	c, err := cipher.New(cipher.SegmentKey(content, s.Salt(), 0, 9))
+	c, err := cipher.New(cipher.SegmentKey(content, s.Salt(), 3, 9))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +88,8 @@ func checkSegment(t *testing.T, size int, next func() int) {
 
 func TestSaltIsFresh(t *testing.T) {
 	t.Parallel()
-	a, errA := New(ecenc.Key{1}, 0, 10)
-	b, errB := New(ecenc.Key{1}, 0, 10)
+	a, errA := New(ecenc.Key{1}, 0, 0, 10)
+	b, errB := New(ecenc.Key{1}, 0, 0, 10)
 	if errA != nil || errB != nil || a.Salt() == b.Salt() {
 		t.Fatalf("two segments with one salt (%v, %v)", errA, errB)
 	}
@@ -104,7 +104,7 @@ func TestWriteBeyondItsBoundsPanics(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, err := New(ecenc.Key{1}, 0, 10)
+			s, err := New(ecenc.Key{1}, 0, 0, 10)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +125,7 @@ func BenchmarkSegment(b *testing.B) {
 	b.SetBytes(size)
 	b.ReportAllocs()
 	for b.Loop() {
-		s, err := New(ecenc.Key{1}, 0, size)
+		s, err := New(ecenc.Key{1}, 0, 0, size)
 		if err != nil {
 			b.Fatal(err)
 		}
