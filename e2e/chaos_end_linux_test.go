@@ -22,6 +22,14 @@ func (c *chaos) ask(to any, args ...string) error {
 // settle waits until every segment has all the pieces that it is to have.
 func (c *chaos) settle() {
 	began := time.Now()
+	defer func() {
+		if c.t.Failed() {
+			for _, of := range [][]string{{"repair", "status", "--json"}, {"nodes"}, {"health"}} {
+				c.t.Log(c.p.must(append(append([]string{"satellite"}, of...), "--dir", c.p.Satellite.Dir)...).stdout)
+			}
+			c.t.Log(keep(c.t, c.p.Satellite.Log))
+		}
+	}()
 	until(c.t, "repair to settle", func() error {
 		var status struct {
 			Checked     time.Time `json:"checked"`

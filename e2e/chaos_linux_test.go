@@ -366,14 +366,20 @@ func (c *chaos) mayCorrupt(passed time.Duration) bool {
 
 // corrupt flips a bit within some pieces of a node, which stays impaired: it is not known when they are repaired.
 func (c *chaos) corrupt(rng *rand.Rand) {
-	if i := c.impair(rng, "corrupt", 0); i >= 0 {
-		flipped, err := flipPieces(filepath.Join(c.p.Nodes[i].Dir, "pieces", "logs"), rng)
-		if err != nil || flipped == 0 {
-			c.t.Errorf("corrupt %s: %d pieces, %v", nodeName(i), flipped, err)
-		}
-		c.t.Logf("corrupted %d pieces of %s", flipped, nodeName(i))
-		c.corrupted = append(c.corrupted, i)
+	i := c.impair(rng, "corrupt", 0)
+	if i < 0 {
+		return
 	}
+	flipped, err := flipPieces(filepath.Join(c.p.Nodes[i].Dir, "pieces", "logs"), rng)
+	if err != nil {
+		c.t.Errorf("corrupt %s: %v", nodeName(i), err)
+	}
+	if flipped == 0 {
+		c.recover(i) // it has nothing yet: another time, another node
+		return
+	}
+	c.t.Logf("corrupted %d pieces of %s", flipped, nodeName(i))
+	c.corrupted = append(c.corrupted, i)
 }
 
 // flipPieces flips a bit in the bodies of a few pieces. Source: the format in package pieces/logstore.
@@ -386,7 +392,7 @@ func flipPieces(dir string, rng *rand.Rand) (flipped int, err error) {
 			return flipped, err
 		}
 		header, proof, one := make([]byte, headerSize), make([]byte, 2), make([]byte, 1)
-		for at := int64(0); flipped < few; flipped++ {
+		for at, end := int64(0), int64(0); flipped < few; at = end {
 			if _, err := file.ReadAt(header, at); err != nil {
 				break // the end
 			}
@@ -394,6 +400,10 @@ func flipPieces(dir string, rng *rand.Rand) (flipped int, err error) {
 			footer := at + headerSize + size + 4*((size+block-1)/block)
 			if _, err := file.ReadAt(proof, footer); err != nil || size == 0 {
 				break // being written
+			}
+			end = footer + 2 + int64(binary.BigEndian.Uint16(proof)) + 4
+			if rng.IntN(3) > 0 {
+				continue
 			}
 			place := at + headerSize + rng.Int64N(size)
 			if _, err := file.ReadAt(one, place); err != nil {
@@ -403,7 +413,7 @@ func flipPieces(dir string, rng *rand.Rand) (flipped int, err error) {
 			if _, err := file.WriteAt(one, place); err != nil {
 				return flipped, errors.Join(err, file.Close())
 			}
-			at = footer + 2 + int64(binary.BigEndian.Uint16(proof)) + 4
+			flipped++
 		}
 		if err := file.Close(); err != nil {
 			return flipped, err

@@ -207,3 +207,39 @@ func TestOneCountForAll(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkListingSkips lists nothing but delete markers: what listedRows is derived from.
+func BenchmarkListingSkips(b *testing.B) {
+	w := metatest.NewWorld(b, metatest.Options{})
+	auth, ctx := w.Auth(b), b.Context()
+	_, err := w.Endpoint.CreateBucket(ctx, &metainfo.CreateBucketRequest{
+		Auth: auth, Name: "bucket", Versioning: metainfo.VersioningEnabled,
+	})
+	const batches = 20
+	for i := 0; i < batches && err == nil; i++ {
+		items := make([]metainfo.DeleteItem, metainfo.MaxDelete)
+		for j := range items {
+			items[j].Key = fmt.Appendf(nil, "%d-%d", i, j)
+		}
+		_, err = w.Endpoint.DeleteObjects(ctx, &metainfo.DeleteObjectsRequest{Auth: auth, Bucket: "bucket", Items: items})
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("markers", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := listAll(w.Endpoint, ctx, auth); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(batches*metainfo.MaxDelete), "ns/row")
+	})
+	b.Run("info", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := w.Endpoint.ProjectInfo(ctx, &metainfo.ProjectInfoRequest{Auth: auth}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -35,8 +35,9 @@ func (e *Endpoint) GetObject(ctx context.Context, req *metainfo.ObjectRequest) (
 	return &object, nil
 }
 
-// listedRows is how many rows that a listing skips are as much work as another request: delete markers and versions that
-// have expired. Measured: some 0.3 us a row and 100 us a small request (memkv, 2026-11).
+// listedRows is how many rows that a listing skips, delete markers and versions that have expired, count as another request:
+// as much work as an inline commit. Measured on a busy machine: 1 us a row (BenchmarkListingSkips, in memory), 290 us a
+// commit (BenchmarkCommitInline, 2026-11).
 const listedRows = 300
 
 // listing checks what all listings of a bucket have in common and returns the most items of a page.

@@ -108,15 +108,15 @@ func (s *steward) objects() error {
 		if s.more = s.budget.spent(); s.more {
 			return nil
 		}
-		s.budget.reads--
 		key, err := rows.RowKey()
 		if err != nil {
 			return err
 		}
-		if prefix, covered := s.covers(key.ref.Key); !covered {
+		if prefix, covered := s.covers(key.ref.Key); !covered { // at most once for each rule: it costs nothing of the budget
 			ok = prefix != nil && rows.Seek(kv.AppendTextPrefix(append([]byte("o"), base...), prefix))
 			continue
 		}
+		s.budget.reads--
 		row, err := fullRow(&rows)
 		if err == nil {
 			err = s.version(row)

@@ -84,7 +84,7 @@ type repeat struct {
 func newModel(t *testing.T, w *world, seed uint64) *model {
 	t.Logf("seed %d", seed)
 	m := &model{world: w, t: t, rnd: rand.New(rand.NewPCG(seed, 0)), shelves: map[string]*shelf{}, did: map[string]int{}}
-	m.SetBatch(1 + m.rnd.IntN(30)) // so that long jobs are cut in the middle of a key
+	m.SetBatch(1 + m.rnd.IntN(pick(m, 4, 30))) // so that long jobs are cut in the middle of a key
 	m.makeBucket("bucket-u")
 	m.makeBucket("bucket-v")
 	m.makeBucket("bucket-l")

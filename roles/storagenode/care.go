@@ -118,43 +118,14 @@ func (n *Node) runForget(ctx context.Context) error {
 // forever is a date after all that pieces have.
 func forever() time.Time { return time.Unix(1<<32-1, 0) }
 
-// errServed ends the deletion of what is stored for a satellite that was joined again meanwhile.
-var errServed = errors.New("the satellite was joined again")
-
-// deleteAll deletes everything of a satellite that was forgotten. If it is joined again meanwhile, what is left stays.
+// deleteAll deletes everything of a satellite that was forgotten.
 func (n *Node) deleteAll(ctx context.Context, satellite netx.NodeID) error {
-	started := n.opts.Now()
-	err := n.deleteForgotten(ctx, satellite)
-	if !errors.Is(err, errServed) {
-		return err
-	}
-	if _, err := n.store.Restore(ctx, satellite, started); err != nil {
-		return fmt.Errorf("take back pieces of %s: %w", satellite, err)
-	}
-	return nil
-}
-
-// forgotten returns errServed for a satellite that is not, or not any more.
-func (n *Node) forgotten(satellite netx.NodeID) error {
-	if _, err := n.contact.URL(satellite); err == nil {
-		return errServed
-	}
-	return nil
-}
-
-func (n *Node) deleteForgotten(ctx context.Context, satellite netx.NodeID) error {
-	if err := n.forgotten(satellite); err != nil {
-		return err
-	}
 	err := errors.Join(n.collector.Drop(satellite), n.scrub.Drop(satellite), n.orders.Drop(satellite))
 	if err != nil {
 		return err
 	}
 	var batch []pieces.PieceID
 	trash := func() error {
-		if err := n.forgotten(satellite); err != nil {
-			return err
-		}
 		err := n.store.Trash(ctx, satellite, batch, n.opts.Now())
 		batch = batch[:0]
 		return err
@@ -167,9 +138,6 @@ func (n *Node) deleteForgotten(ctx context.Context, satellite netx.NodeID) error
 	})
 	if err == nil {
 		err = trash()
-	}
-	if err == nil {
-		err = n.forgotten(satellite)
 	}
 	if err != nil {
 		return fmt.Errorf("delete pieces of %s: %w", satellite, err)

@@ -313,41 +313,6 @@ func TestForgetGoesOn(t *testing.T) {
 	})
 }
 
-// slowTrash takes an hour to put pieces into the trash.
-type slowTrash struct{ pieces.Store }
-
-func (s slowTrash) Trash(ctx context.Context, satellite netx.NodeID, ids []pieces.PieceID, at time.Time) error {
-	time.Sleep(time.Hour)
-	return s.Store.Trash(ctx, satellite, ids, at)
-}
-
-// TestForgottenIsJoinedAgain: what is stored for a satellite is still being deleted when its owner joins it again.
-func TestForgottenIsJoinedAgain(t *testing.T) {
-	bubble(t, plenty, func(t *testing.T, w *world) {
-		second := contacttest.Start(t, w.network, 2)
-		n, stop := w.start(t, func(o *Options) { o.Join = []pieces.JoinToken{w.sat.Token(1), second.Token(1)} })
-		if _, err := w.upload(t, second, n, 1000); err != nil {
-			t.Fatal(err)
-		}
-		if err := n.contact.Forget(second.URL.ID); err != nil {
-			t.Fatal(err)
-		}
-		stop()
-		n, _ = w.start(t, func(o *Options) {
-			o.Store = slowTrash{w.store}
-			o.Join = []pieces.JoinToken{second.Token(1)}
-		})
-		time.Sleep(time.Minute)
-		if _, err := w.upload(t, second, n, 2000); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(3 * time.Hour)
-		if usage := n.store.Usage()[second.URL.ID]; usage.Pieces != 2 || usage.TrashPieces != 0 {
-			t.Errorf("stored for the satellite that was joined again: %+v", usage)
-		}
-	})
-}
-
 func TestScrubReports(t *testing.T) {
 	bubble(t, plenty, func(t *testing.T, w *world) {
 		w.sat.Set(func(st *contacttest.State) { st.DamageFails = true })

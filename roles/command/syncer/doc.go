@@ -17,8 +17,8 @@
 //
 // # What is never deleted
 //
-// What the rules leave out; what lies in a directory of the source that could not be read; anything, once the source
-// listing ended early. The caller looks out for a source that is empty as a whole.
+// What the rules leave out; what lies in a directory of the source that could not be read, or that went away while it was
+// read, as that of a disk that is unmounted; anything, once the source listing ended early. The caller looks out for a source that is empty as a whole.
 //
 // # FORMAT: spilled listing
 //

@@ -19,10 +19,9 @@
 // # Settlement
 //
 // A node hands in the orders of an hour in batches. An order counts once if its limit was made by this satellite for this
-// node in that hour, with the node's key of that time and a serial that orders.Issued knows (the node has that key too), allows reading, and
-// the uplink has signed no more than it allows.
-// Each batch is a row with the serials that it counted, under the hash of its content: the same batch again is answered
-// from it; orders that another batch of the hour has counted are accepted and not counted again. So batches may come
+// node in that hour, with the node's key of that time and, since the node has that key too, a serial that orders.Issued
+// knows, allows reading, and the uplink has signed no more than it allows. Each batch with such orders is a row with the
+// serials that it counted, under the hash of its content: the same batch again is answered from it; orders that another batch of the hour has counted are accepted and not counted again. So batches may come
 // twice, in any order, cut anew, before and after a restart. Hours older than MaxWindowAge are refused, and their rows
 // deleted: memory and disk are bounded by 8 bytes an order for that long.
 //

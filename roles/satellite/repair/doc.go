@@ -29,6 +29,9 @@
 // with few pieces in reach (half way between Required and Repair) does not wait. A segment with fewer than Required
 // pieces in reach is irreparable: it is kept as it is, counted, shown, and tried again when nodes come back.
 //
+// When more than half of the nodes are out of contact at once, it is likely the satellite's own line: for a day nobody is
+// given up for silence, and while they come back, one by one, nothing is rebuilt from the first of them (hearing.go).
+//
 // # Rebalance
 //
 // A segment keeps the scheme that it was written with. In a network that has grown, the rebalance reads such segments
