@@ -19,8 +19,11 @@ func (c *chaos) ask(to any, args ...string) error {
 	return json.Unmarshal([]byte(res.stdout), to)
 }
 
-// settle waits until every segment has all the pieces that it is to have.
+// settle waits until nothing is left to repair. The satellite is started anew before: what failed in the midst of all is
+// otherwise tried again after ten minutes.
 func (c *chaos) settle() {
+	c.must("stop the satellite", c.p.Satellite.Terminate())
+	c.must("start the satellite", c.p.Satellite.Start())
 	began := time.Now()
 	defer func() {
 		if c.t.Failed() {
@@ -34,6 +37,7 @@ func (c *chaos) settle() {
 		var status struct {
 			Checked     time.Time `json:"checked"`
 			Below       int64     `json:"segments_below_optimal"`
+			Queue       []any     `json:"queue"`
 			Waiting     int64     `json:"waiting"`
 			Running     []any     `json:"running"`
 			Irreparable int64     `json:"irreparable_count"`
@@ -44,7 +48,7 @@ func (c *chaos) settle() {
 			return err
 		}
 		text := fmt.Sprintf("%+v", status)
-		if status.Checked.Before(began) || status.Waiting+status.Irreparable+status.Damaged+int64(len(status.Running)) > 0 {
+		if status.Checked.Before(began) || status.Waiting+status.Irreparable+status.Damaged+int64(len(status.Running)+len(status.Queue)) > 0 {
 			return errors.New(text)
 		}
 		c.t.Logf("settled after %v: %s", time.Since(began), text)

@@ -25,7 +25,7 @@ import (
 )
 
 var (
-	chaosFor  = flag.Duration("chaos", 10*time.Second, "how long TestChaos hurts its network")
+	chaosFor  = flag.Duration("chaos", 8*time.Second, "how long TestChaos hurts its network")
 	chaosSeed = flag.Uint64("chaos-seed", 0, "of what TestChaos does; 0: by chance")
 )
 

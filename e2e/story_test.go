@@ -22,6 +22,7 @@ import (
 	"storj/pieces/memstore"
 	"storj/roles/command"
 	"storj/roles/satellite"
+	"storj/roles/satellite/placement"
 	"storj/roles/storagenode"
 	"storj/roles/uplink"
 )
@@ -36,6 +37,7 @@ const (
 
 // story is a network within a bubble of virtual time, with disks that are real, and what its owner sees of it.
 type story struct {
+	scrub   time.Duration
 	t       *testing.T
 	ctx     context.Context
 	dir     string
@@ -60,7 +62,7 @@ func TestStory(t *testing.T) {
 		t.Skip("writes ten stores on disk, for weeks")
 	}
 	synctest.Test(t, func(t *testing.T) {
-		s := startStory(t)
+		s := startStory(t, "auto", 0)
 		defer s.end()
 		s.store()
 		s.pass(3 * time.Hour)
@@ -78,14 +80,17 @@ func TestStory(t *testing.T) {
 	})
 }
 
-func startStory(t *testing.T) *story {
-	s := &story{t: t, dir: t.TempDir(), network: memnet.New(1), objects: make(map[string][]byte)}
+// startStory starts a network of that redundancy, whose nodes read everything once in scrub; 0: never.
+func startStory(t *testing.T, redundancy string, scrub time.Duration) *story {
+	s := &story{t: t, scrub: scrub, dir: t.TempDir(), network: memnet.New(1), objects: make(map[string][]byte)}
 	var stop context.CancelFunc
 	s.ctx, stop = context.WithCancel(t.Context())
 	id := s.identity(filepath.Join(s.dir, "satellite"), "identity.key")
 	s.wire = s.network.Transport(id.ID())
+	profile, err := placement.ParseProfile(redundancy)
+	s.must(err)
 	sat, err := satellite.New(s.ctx, satellite.Options{
-		Identity: id, Transport: s.wire, DBPath: filepath.Join(s.dir, "satellite", "satellite.db"), Relaxed: true, RateLimit: -1,
+		Identity: id, Transport: s.wire, Redundancy: profile, DBPath: filepath.Join(s.dir, "satellite", "satellite.db"), Relaxed: true, RateLimit: -1,
 		Version: "v1",
 	})
 	s.must(err)
@@ -129,7 +134,7 @@ func (s *story) join(i int) {
 	dir := filepath.Join(s.dir, nodeName(i))
 	id := s.identity(dir, "node.key")
 	opts := storagenode.Options{
-		Dir: dir, Disks: []storagenode.Disk{{Path: s.disk(i), Capacity: 100 << 30}}, RelaxedSync: true,
+		Dir: dir, Disks: []storagenode.Disk{{Path: s.disk(i), Capacity: 100 << 30}}, RelaxedSync: true, Scrub: s.scrub,
 		Identity: id, Transport: s.network.Transport(id.ID()), Version: "v1", Join: []pieces.JoinToken{token},
 	}
 	if i == storyLiar {

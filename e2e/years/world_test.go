@@ -224,5 +224,13 @@ func (w *world) read(key string) error {
 	return nil
 }
 
+// pieces is how many pieces a node has.
+func (n *node) pieces() (count int64) {
+	for _, usage := range n.store.Usage() {
+		count += usage.Pieces
+	}
+	return count
+}
+
 // standing is what the satellite thinks of a node.
 func (w *world) standing(n *node) pieces.Standing { return w.sat.Book().Standing(n.id) }

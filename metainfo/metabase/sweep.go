@@ -11,14 +11,14 @@ import (
 // partsIdle is how much longer than others uploads in parts may be idle: 7 days where others may for MaxUploadAge.
 const partsIdle = 7*24*time.Hour - metainfo.MaxUploadAge
 
-// DeleteExpiredBatch deletes some of the versions that expired before at, returns how many, and whether there are more.
+// DeleteExpiredBatch deletes some of the versions that have expired at an instant, returns how many, and whether there are more.
 // One that is locked stays.
 func (db *DB) DeleteExpiredBatch(ctx context.Context, at time.Time) (deleted int, more bool, err error) {
 	err = db.update(ctx, "delete expired", func(tx kv.Tx) error {
 		deleted, more = 0, false
 		table, b := tables{}.expiries(), db.jobBudget()
 		r := table.All()
-		r.End = table.Key(nil, timedKey{nanos: nanosOf(at)})
+		r.End = table.Key(nil, timedKey{nanos: nanosOf(at) + 1}) // what expires at an instant is gone at it
 		return table.Scan(tx, r, func(k timedKey, ref *refRow) (bool, error) {
 			if more = b.spent(); more {
 				return false, nil

@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"storj/ecenc"
 	"storj/metainfo"
+	"storj/metainfo/kv/memkv"
 	"storj/metainfo/metabase"
 )
 
@@ -275,6 +277,28 @@ func TestExpiry(t *testing.T) {
 	if err != nil || len(list.Items) != 2 || w.content("never") != "never" || w.content("replaced") != "replaced" {
 		t.Errorf("left: %+v, %v", list, err)
 	}
+}
+
+// TestExpiryInstant holds reading and deleting to the same instant.
+func TestExpiryInstant(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorldOn(t, memkv.New(memkv.Options{}))
+		c := w.inline(w.upload("k"), "content")
+		c.Expires = time.Now().Add(time.Hour)
+		wantErr(t, "commit", errOf(w.CommitObject(w.ctx, c)), nil)
+		for _, step := range []struct {
+			pass    time.Duration
+			deleted int
+			want    error
+		}{{time.Hour - 1, 0, nil}, {1, 1, metainfo.ErrObjectNotFound}} {
+			time.Sleep(step.pass)
+			wantErr(t, "read", errOf(w.Object(w.ctx, w.ref("k"))), step.want)
+			if n, _, err := w.DeleteExpiredBatch(w.ctx, time.Now()); n != step.deleted || err != nil {
+				t.Errorf("deleted %d, %v; want %d", n, err, step.deleted)
+			}
+		}
+	})
 }
 
 func TestExpiredBatches(t *testing.T) {

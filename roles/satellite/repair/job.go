@@ -172,8 +172,7 @@ func (w *job) rebuild(ctx context.Context) error {
 	numbers := w.numbers(target - base)
 	nodes := w.pick(len(numbers))
 	if len(nodes) == 0 {
-		w.report.Outcome = NoNodes
-		return nil
+		return w.reconsider(ctx)
 	}
 	memory, err := w.s.borrow(ctx, int64(r.Required+len(nodes))*w.size)
 	if err != nil {
@@ -199,6 +198,41 @@ func (w *job) rebuild(ctx context.Context) error {
 	}
 	w.report.Outcome = Repaired
 	return w.commit(ctx, added)
+}
+
+// reconsider looks at damaged pieces where every node has a piece already. One that its node has lost leaves the record,
+// so that the node can take it anew; one that is right, because that has happened, is not damaged any more.
+func (w *job) reconsider(ctx context.Context) error {
+	w.report.Outcome = NoNodes
+	memory, err := w.s.borrow(ctx, w.size)
+	if err != nil {
+		return err
+	}
+	defer memory.free()
+	content := memory.take(w.size)
+	lost := false
+	for i := range w.pieces {
+		p := &w.pieces[i]
+		if p.class != Damaged || !p.online {
+			continue
+		}
+		node := w.view.Node(p.Alias)
+		has, err := w.fetch(ctx, p.Number, node.URL, content)
+		switch {
+		case err == nil && !has.trashed:
+			p.class = Healthy
+			if err := w.s.damage.forget(ctx, node.ID, []pieces.PieceID{w.record.Root.Derive(node.ID, p.Number)}); err != nil {
+				return err
+			}
+			w.report.Outcome = WasHealthy
+		case err == nil, errors.Is(err, pieces.ErrNotFound), errors.Is(err, errBroken), errors.Is(err, errAltered):
+			lost = true
+		}
+	}
+	if !lost {
+		return nil
+	}
+	return w.drop(ctx)
 }
 
 // spread computes pieces and stores them, as many at a time as memory has room for.

@@ -6,8 +6,8 @@
 //	s.Damaged(satellite, ids)          // found elsewhere: by a check, or with a disk that is lost
 //
 // A pass takes Every: its steps are small and spread evenly, of at least 64 MiB and at most a day apart. What is found is
-// kept on disk until its satellite has answered the report, then put into the trash. A satellite does not hold against a
-// node what the node reports itself.
+// kept on disk until its satellite has answered the report, then put into the trash, for a day. A satellite does not hold
+// against a node what the node reports itself.
 //
 // # FORMAT
 //

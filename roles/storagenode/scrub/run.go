@@ -132,7 +132,7 @@ func (s *Scrub) reportSome(ctx context.Context, satellite netx.NodeID, ids []pie
 	if err := s.opts.Report(ctx, satellite, ids); err != nil {
 		return err
 	}
-	if err := s.opts.Store.Trash(ctx, satellite, ids, s.opts.Now()); err != nil {
+	if err := s.opts.Store.Trash(ctx, satellite, ids, s.opts.Now().Add(-rotAhead)); err != nil {
 		return err
 	}
 	s.count.reported.Add(len(ids))

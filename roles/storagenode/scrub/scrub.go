@@ -24,6 +24,9 @@ const (
 	longestWait = 24 * time.Hour
 	// retryReport is how long a report waits that was not answered.
 	retryReport = 10 * time.Minute
+	// rotAhead is by how much a damaged piece leaves the trash before others, which stay a week: where every node has a piece
+	// of a segment, the damaged one can only be stored anew on the node that has it, once it is gone.
+	rotAhead = 6 * 24 * time.Hour
 	// maxDamaged bounds the pieces that wait to be reported.
 	maxDamaged = 100_000
 
