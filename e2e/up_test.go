@@ -168,7 +168,8 @@ func TestUpTemp(t *testing.T) {
 	}
 }
 
-// TestInterrupted promises that a transfer which is ended leaves no file under the final name, and after Ctrl-C no other.
+// TestInterrupted promises that a transfer which is ended leaves no file under the final name, and that a download goes on
+// where it was and leaves no other then.
 func TestInterrupted(t *testing.T) {
 	program(t)
 	n := start(t, devnet.Options{})
@@ -197,8 +198,12 @@ func TestInterrupted(t *testing.T) {
 			if sig == syscall.SIGKILL {
 				return // what it was writing stays: nobody is left to remove it
 			}
-			if status != 130 || len(names) > 0 {
+			if status != 130 || len(names) > 1 {
 				t.Errorf("status %d, left behind %q:\n%s", status, names, cp.output())
+			}
+			n.on(t).must("cp", "sj://cut/object", filepath.Join(dir, "file"))
+			if names := files(t, dir); !slices.Equal(names, []string{"file"}) {
+				t.Errorf("left behind %q", names)
 			}
 		})
 		t.Run("upload "+sig.String(), func(t *testing.T) {

@@ -19,7 +19,7 @@ var (
 	days    = flag.Int("days", 0, "how many days are simulated: 365 is the whole story")
 	objects = flag.Int("objects", 2000, "how many objects there are, of one segment each")
 	nodes   = flag.Int("nodes", 200, "how many nodes there are")
-	scheme  = flag.String("redundancy", "", "required/repair/optimal/total, or auto; by default auto for more than a month, else one that needs repair soon")
+	scheme  = flag.String("redundancy", "", "required/repair/optimal/total, or auto; by default auto for more than a month, else one that repairs sooner")
 	seed    = flag.Uint64("seed", 1, "of everything that happens by chance")
 )
 
@@ -45,7 +45,7 @@ func TestYears(t *testing.T) {
 		numbers = "auto"
 	}
 	if numbers == "" {
-		numbers = "6/9/12/15"
+		numbers = "6/14/20/26"
 	}
 	if length == 0 {
 		length = 20

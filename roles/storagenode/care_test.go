@@ -370,6 +370,7 @@ func TestBandwidth(t *testing.T) {
 		if _, _, err := w.download(t, w.sat, n, 40*mb, 4*mb); err != nil {
 			t.Errorf("download below the cap: %v", err)
 		}
+		synctest.Wait() // until the node has counted what it sent
 		if _, _, err := w.download(t, w.sat, n, 40*mb, 1); netx.CodeOf(err) != netx.Exhausted {
 			t.Errorf("download past the cap: %v", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/zeebo/blake3"
 
@@ -84,8 +85,12 @@ func (t *Transfer) downloadPartial(ctx context.Context, item Item, opened *uplin
 		}
 	}
 	err = errors.Join(err, p.file.Close())
-	if err == nil {
+	switch {
+	case err == nil:
 		err = p.publish(info)
+	case p.entry.Done == 0 || errors.Is(err, syscall.ENOSPC):
+		// There is nothing to go on with, or it takes the space that is missing. The next try does not need to find it gone.
+		_ = errors.Join(os.Remove(p.entry.Partial), claim.Remove())
 	}
 	return info.Size, true, err
 }
