@@ -18,6 +18,7 @@ func (a *app) mbCommand() *cli.Command {
 			&cli.BoolFlag{Name: "plain-names", Usage: "let the satellite see object names: it then lists them in their order; content is encrypted all the same"},
 			&cli.BoolFlag{Name: "versioning", Usage: "keep old versions of objects"},
 			&cli.BoolFlag{Name: "lock", Usage: "permit object lock, with versioning, for good"},
+			&cli.IntFlag{Name: "placement", Usage: "`NUMBER` of the satellite's rule for where the pieces go"},
 			&cli.BoolFlag{Name: "if-absent", Usage: "succeed when the bucket exists, whatever its settings"},
 			jsonOutput(),
 		},
@@ -29,6 +30,7 @@ func (a *app) mbCommand() *cli.Command {
 				}
 				bucket, err := create(ctx, name, &uplink.BucketOptions{
 					PlainNames: c.Bool("plain-names"), Versioning: c.Bool("versioning") || c.Bool("lock"), ObjectLock: c.Bool("lock"),
+					Placement: c.Int("placement"),
 				})
 				if err != nil {
 					return err

@@ -28,7 +28,7 @@ func (a *app) bucketCommand() *cli.Command {
 					return a.bucketShow(ctx, c, p, bucket)
 				}),
 			},
-			a.bucketVersioningCommand(), a.bucketLockCommand(), a.bucketTTLCommand(),
+			a.bucketVersioningCommand(), a.bucketLockCommand(), a.bucketTTLCommand(), a.bucketPlacementCommand(),
 			a.bucketLifecycleCommand(), a.bucketDocumentCommand(),
 		},
 	}
@@ -148,6 +148,23 @@ func (a *app) bucketTTLCommand() *cli.Command {
 				return err
 			}
 			_, err = p.UpdateBucket(ctx, bucket, uplink.BucketUpdate{TTL: &ttl})
+			return err
+		}),
+	}
+}
+
+func (a *app) bucketPlacementCommand() *cli.Command {
+	return &cli.Command{
+		Name: "placement", Usage: "choose the rule for where the pieces of a bucket go", ArgsUsage: "sj://BUCKET NUMBER",
+		Description: "The satellite's owner makes the rules and gives their numbers; 0 is the default one. Objects that are there stay\n" +
+			"under the rule that they were stored with.",
+		UsageText: "storj bucket placement sj://documents 2\nstorj bucket placement sj://documents 0",
+		Action: a.bucketAction(2, func(ctx context.Context, _ *cli.Context, p *uplink.Project, bucket string, rest []string) error {
+			number, err := strconv.Atoi(rest[0])
+			if err != nil {
+				return usageErrorf("placement %q is not a number", rest[0])
+			}
+			_, err = p.UpdateBucket(ctx, bucket, uplink.BucketUpdate{Placement: &number})
 			return err
 		}),
 	}
