@@ -17,7 +17,6 @@ import (
 
 	"storj/config"
 	"storj/metainfo"
-	"storj/metainfo/kv/boltkv"
 	"storj/metainfo/metabase"
 	"storj/netx"
 	"storj/netx/identity"
@@ -200,16 +199,10 @@ func (r *satelliteRole) withDB(ctx context.Context, id *identity.Identity, work 
 	if err != nil {
 		return err
 	}
-	store, err := boltkv.Open(ctx, r.path(satelliteDBFile), boltkv.Options{Format: metabase.Format()})
-	if err != nil {
-		return err
-	}
-	db, err := metabase.Open(ctx, store)
-	if err == nil {
+	return r.withTables(ctx, func(db *metabase.DB) error {
 		url := netx.NodeURL{ID: id.ID(), Address: address}
-		err = work(admin.New(admin.Options{DB: db, Satellite: url, Profile: profile}), url)
-	}
-	return errors.Join(err, store.Close())
+		return work(admin.New(admin.Options{DB: db, Satellite: url, Profile: profile}), url)
+	})
 }
 
 func (a *app) satelliteRunCommand() *cli.Command {

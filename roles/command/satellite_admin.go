@@ -2,62 +2,29 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"storj/config"
 	"storj/netx"
-	"storj/netx/identity"
-	"storj/netx/quicnet"
 	"storj/netx/rpc"
-	"storj/roles/command/accesses"
 	"storj/roles/command/screen"
 	"storj/roles/satellite/admin"
 )
 
-// localPatience is how long a satellite on this machine may take to answer a dial.
-const localPatience = 2 * time.Second
-
 // withAdmin works on a satellite of this machine: over the wire while it runs, else on its database.
 func (a *app) withAdmin(c *cli.Context, work func(ctx context.Context, adm admin.Admin) error) error {
-	r, err := a.loadSatellite(c)
-	if err != nil {
-		return err
-	}
-	id, err := r.identity()
-	if err != nil {
-		return err
-	}
-	address, err := accesses.ReadGrant(r.path(satelliteAddressFile)) // a short text, like a grant
-	if err == nil && netx.CheckAddress(address) == nil {
-		running, err := withRunning(c.Context, id, address, work)
-		if running {
+	return a.onlineOrNot(c, func(ctx context.Context, pool *rpc.Pool, satellite netx.NodeURL) error {
+		return work(ctx, admin.NewClient(pool, satellite))
+	}, func(ctx context.Context, r *satelliteRole) error {
+		id, err := r.identity()
+		if err != nil {
 			return err
 		}
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return r.withDB(c.Context, id, func(adm admin.Admin, _ netx.NodeURL) error { return work(c.Context, adm) })
-}
-
-// withRunning works over the wire. running is false, and work was not done, when nobody answers at the address: it was
-// left by a satellite that did not end well.
-func withRunning(ctx context.Context, id *identity.Identity, address string, work func(context.Context, admin.Admin) error) (running bool, err error) {
-	transport, err := quicnet.New(id, quicnet.Options{HandshakeTimeout: localPatience})
-	if err != nil {
-		return true, err
-	}
-	pool := rpc.NewPool(transport, rpc.PoolOptions{DialTimeout: localPatience})
-	defer func() { err = errors.Join(err, pool.Close(), transport.Close()) }()
-	client := admin.NewClient(pool, netx.NodeURL{ID: id.ID(), Address: address})
-	if _, err := client.Status(ctx); netx.CodeOf(err) == netx.Unavailable || errors.Is(err, netx.ErrIdentity) {
-		return false, nil
-	}
-	return true, work(ctx, client)
+		return r.withDB(ctx, id, func(adm admin.Admin, _ netx.NodeURL) error { return work(ctx, adm) })
+	})
 }
 
 // adminFlags are those of commands that ask or change a satellite.

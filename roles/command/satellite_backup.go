@@ -81,7 +81,7 @@ func (a *app) satelliteBackup(c *cli.Context) error {
 	}
 	m.Created = time.Now().UTC().Truncate(time.Second)
 	seal := func(w io.Writer) error {
-		return care.Write(w, passphrase, &m, func(w io.Writer) error { return a.dump(c, r, w) })
+		return care.Write(w, passphrase, &m, func(w io.Writer) error { return a.dump(c.Context, r, w) })
 	}
 	if place.Bucket != "" {
 		return a.backupRemote(c, place, passphrase, seal)
@@ -144,40 +144,17 @@ func (a *app) backupPassphrase(c *cli.Context, fresh bool) ([]byte, error) {
 }
 
 // dump writes a dump of the database: of the running satellite, else of its file.
-func (a *app) dump(c *cli.Context, r *satelliteRole, w io.Writer) error {
-	return a.onlineOrNot(c, func(ctx context.Context, pool *rpc.Pool, satellite netx.NodeURL) error {
+func (a *app) dump(ctx context.Context, r *satelliteRole, w io.Writer) error {
+	running, err := a.reach(ctx, r, func(ctx context.Context, pool *rpc.Pool, satellite netx.NodeURL) error {
 		return care.NewClient(pool, satellite).Dump(ctx, w)
-	}, func(ctx context.Context) error {
-		return r.withStore(ctx, func(store *boltkv.Store) error {
-			_, err := kv.Dump(ctx, store, w)
-			return err
-		})
 	})
-}
-
-// onlineOrNot works on the running satellite, or, where none runs, on its files.
-func (a *app) onlineOrNot(c *cli.Context, online func(context.Context, *rpc.Pool, netx.NodeURL) error, offline func(context.Context) error) error {
-	ran := false
-	err := a.withPool(c, func(ctx context.Context, pool *rpc.Pool, satellite netx.NodeURL) error {
-		ran = true
-		return online(ctx, pool, satellite)
-	})
-	if !ran && errors.Is(err, errNotRunning) {
-		return offline(c.Context)
-	}
-	return err
-}
-
-// withStore opens the database of a satellite that does not run.
-func (r *satelliteRole) withStore(ctx context.Context, work func(store *boltkv.Store) error) error {
-	store, err := boltkv.Open(ctx, r.path(satelliteDBFile), boltkv.Options{Format: metabase.Format()})
-	if errors.Is(err, kv.ErrCorrupt) {
-		return &hintError{err, "The database is damaged. `storj satellite restore` makes a new directory of a backup; keep the damaged one until all is well."}
-	}
-	if err != nil {
+	if running || err != nil {
 		return err
 	}
-	return errors.Join(work(store), store.Close())
+	return r.withStore(ctx, func(store *boltkv.Store) error {
+		_, err := kv.Dump(ctx, store, w)
+		return err
+	})
 }
 
 func (a *app) backupFile(ctx context.Context, path string, passphrase []byte, seal func(w io.Writer) error) error {
@@ -323,14 +300,7 @@ func (a *app) satelliteCheckCommand() *cli.Command {
 			if _, err := arguments(c, 0, 0); err != nil {
 				return err
 			}
-			r, err := a.loadSatellite(c)
-			if err != nil {
-				return err
-			}
-			if _, err := r.identity(); err != nil {
-				return err
-			}
-			err = a.onlineOrNot(c, a.checkOnline, func(ctx context.Context) error { return r.withStore(ctx, checkOffline(ctx)) })
+			err := a.onlineOrNot(c, a.checkOnline, func(ctx context.Context, r *satelliteRole) error { return r.withStore(ctx, checkOffline(ctx)) })
 			if err == nil {
 				a.printf("no damage found\n")
 			}

@@ -2,22 +2,16 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"storj/metainfo/kv/boltkv"
 	"storj/metainfo/metabase"
 	"storj/netx"
-	"storj/netx/identity"
-	"storj/netx/quicnet"
 	"storj/netx/rpc"
 	"storj/pieces"
-	"storj/roles/command/accesses"
 	"storj/roles/command/screen"
 	"storj/roles/satellite/admin"
 	"storj/roles/satellite/audit"
@@ -27,52 +21,17 @@ import (
 // withOwner works on what the owner of a satellite of this machine decides about nodes: over the wire while it runs,
 // else on its database.
 func (a *app) withOwner(c *cli.Context, work func(ctx context.Context, o owner.Owner) error) error {
-	r, err := a.loadSatellite(c)
-	if err != nil {
-		return err
-	}
-	id, err := r.identity()
-	if err != nil {
-		return err
-	}
-	address, err := accesses.ReadGrant(r.path(satelliteAddressFile)) // a short text, like a grant
-	if err == nil && netx.CheckAddress(address) == nil {
-		running, err := ownerOfRunning(c.Context, id, address, work)
-		if running {
-			return err
-		}
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	store, err := boltkv.Open(c.Context, r.path(satelliteDBFile), boltkv.Options{Format: metabase.Format()})
-	if err != nil {
-		return err
-	}
-	db, err := metabase.Open(c.Context, store)
-	if err == nil {
-		var o *owner.Direct
-		if o, err = owner.Offline(c.Context, db); err == nil {
-			err = work(c.Context, o)
-		}
-	}
-	return errors.Join(err, store.Close())
-}
-
-// ownerOfRunning works over the wire. running is false, and work was not done, when nobody answers at the address.
-func ownerOfRunning(
-	ctx context.Context, id *identity.Identity, address string, work func(context.Context, owner.Owner) error,
-) (running bool, err error) {
-	transport, err := quicnet.New(id, quicnet.Options{HandshakeTimeout: localPatience})
-	if err != nil {
-		return true, err
-	}
-	pool := rpc.NewPool(transport, rpc.PoolOptions{DialTimeout: localPatience})
-	defer func() { err = errors.Join(err, pool.Close(), transport.Close()) }()
-	url := netx.NodeURL{ID: id.ID(), Address: address}
-	if _, err := pool.Get(ctx, url, netx.Control); netx.CodeOf(err) == netx.Unavailable || errors.Is(err, netx.ErrIdentity) {
-		return false, nil
-	}
-	return true, work(ctx, owner.NewClient(pool, url))
+	return a.onlineOrNot(c, func(ctx context.Context, pool *rpc.Pool, satellite netx.NodeURL) error {
+		return work(ctx, owner.NewClient(pool, satellite))
+	}, func(ctx context.Context, r *satelliteRole) error {
+		return r.withTables(ctx, func(db *metabase.DB) error {
+			o, err := owner.Offline(ctx, db)
+			if err != nil {
+				return err
+			}
+			return work(ctx, o)
+		})
+	})
 }
 
 // nodeLine is what nodes prints for each with --json.

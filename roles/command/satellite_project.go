@@ -2,9 +2,7 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -12,63 +10,23 @@ import (
 	"storj/config"
 	"storj/metainfo"
 	"storj/metainfo/endpoint"
-	"storj/metainfo/kv/boltkv"
 	"storj/metainfo/metabase"
 	"storj/netx"
-	"storj/netx/identity"
-	"storj/netx/quicnet"
 	"storj/netx/rpc"
-	"storj/roles/command/accesses"
 	"storj/roles/command/screen"
 	"storj/roles/satellite/limits"
 )
 
 // withLimits works on the limits of a satellite of this machine: over the wire while it runs, else on its database.
 func (a *app) withLimits(c *cli.Context, work func(ctx context.Context, l limits.Limits) error) error {
-	r, err := a.loadSatellite(c)
-	if err != nil {
-		return err
-	}
-	id, err := r.identity()
-	if err != nil {
-		return err
-	}
-	address, err := accesses.ReadGrant(r.path(satelliteAddressFile)) // a short text, like a grant
-	if err == nil && netx.CheckAddress(address) == nil {
-		running, err := limitsOfRunning(c.Context, id, address, work)
-		if running {
-			return err
-		}
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	store, err := boltkv.Open(c.Context, r.path(satelliteDBFile), boltkv.Options{Format: metabase.Format()})
-	if err != nil {
-		return err
-	}
-	db, err := metabase.Open(c.Context, store)
-	if err == nil {
-		counter := endpoint.New(endpoint.Options{DB: db}) // serves nobody
-		err = work(c.Context, limits.New(limits.Options{DB: db, Endpoint: counter}))
-	}
-	return errors.Join(err, store.Close())
-}
-
-// limitsOfRunning works over the wire. running is false, and work was not done, when nobody answers at the address.
-func limitsOfRunning(
-	ctx context.Context, id *identity.Identity, address string, work func(context.Context, limits.Limits) error,
-) (running bool, err error) {
-	transport, err := quicnet.New(id, quicnet.Options{HandshakeTimeout: localPatience})
-	if err != nil {
-		return true, err
-	}
-	pool := rpc.NewPool(transport, rpc.PoolOptions{DialTimeout: localPatience})
-	defer func() { err = errors.Join(err, pool.Close(), transport.Close()) }()
-	url := netx.NodeURL{ID: id.ID(), Address: address}
-	if _, err := pool.Get(ctx, url, netx.Control); netx.CodeOf(err) == netx.Unavailable || errors.Is(err, netx.ErrIdentity) {
-		return false, nil
-	}
-	return true, work(ctx, limits.NewClient(pool, url))
+	return a.onlineOrNot(c, func(ctx context.Context, pool *rpc.Pool, satellite netx.NodeURL) error {
+		return work(ctx, limits.NewClient(pool, satellite))
+	}, func(ctx context.Context, r *satelliteRole) error {
+		return r.withTables(ctx, func(db *metabase.DB) error {
+			counter := endpoint.New(endpoint.Options{DB: db}) // serves nobody
+			return work(ctx, limits.New(limits.Options{DB: db, Endpoint: counter}))
+		})
+	})
 }
 
 // limitFlag is a limit that can be set: its flag, the field, and whether it is an amount of bytes.

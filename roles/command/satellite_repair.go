@@ -3,9 +3,7 @@ package command
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
 	"time"
@@ -15,60 +13,10 @@ import (
 	"storj/metainfo"
 	"storj/metainfo/metabase"
 	"storj/netx"
-	"storj/netx/identity"
-	"storj/netx/quicnet"
 	"storj/netx/rpc"
-	"storj/roles/command/accesses"
 	"storj/roles/command/screen"
 	"storj/roles/satellite/repair"
 )
-
-// errNotRunning is returned by commands that ask a satellite what only a running one knows.
-var errNotRunning = errors.New("the satellite is not running")
-
-// withPool works on a running satellite of this machine, with its identity.
-func (a *app) withPool(c *cli.Context, work func(ctx context.Context, pool *rpc.Pool, satellite netx.NodeURL) error) (err error) {
-	r, err := a.loadSatellite(c)
-	if err != nil {
-		return err
-	}
-	id, err := r.identity()
-	if err != nil {
-		return err
-	}
-	stopped := &hintError{errNotRunning, "`storj satellite run` starts it; --dir says where it is."}
-	address, err := accesses.ReadGrant(r.path(satelliteAddressFile)) // a short text, like a grant
-	if errors.Is(err, fs.ErrNotExist) || err == nil && netx.CheckAddress(address) != nil {
-		return stopped
-	}
-	if err != nil {
-		return err
-	}
-	transport, release, err := a.ownerTransport(id)
-	if err != nil {
-		return err
-	}
-	pool := rpc.NewPool(transport, rpc.PoolOptions{DialTimeout: localPatience})
-	defer func() { err = errors.Join(err, pool.Close(), release()) }()
-	url := netx.NodeURL{ID: id.ID(), Address: address}
-	if _, err := pool.Get(c.Context, url, netx.Control); netx.CodeOf(err) == netx.Unavailable || errors.Is(err, netx.ErrIdentity) {
-		return stopped
-	}
-	return work(c.Context, pool, url)
-}
-
-// ownerTransport is what carries the owner's questions to a satellite of this machine: Env.Transport, which stays open, or
-// QUIC.
-func (a *app) ownerTransport(id *identity.Identity) (transport netx.Transport, release func() error, err error) {
-	if a.env.Transport != nil {
-		return a.env.Transport, func() error { return nil }, nil
-	}
-	transport, err = quicnet.New(id, quicnet.Options{HandshakeTimeout: localPatience})
-	if err != nil {
-		return nil, nil, err
-	}
-	return transport, transport.Close, nil
-}
 
 func (a *app) withRepair(c *cli.Context, work func(ctx context.Context, client *repair.Client) error) error {
 	return a.withPool(c, func(ctx context.Context, pool *rpc.Pool, satellite netx.NodeURL) error {
