@@ -114,7 +114,7 @@ func (e *Endpoint) DeleteBucket(ctx context.Context, req *metainfo.DeleteBucketR
 	}
 	defer e.changes.bump(c.project.ID, req.Name)
 	for more := true; more; {
-		if _, more, err = e.db.DeleteBucket(ctx, c.project.ID, req.Name, false); err != nil {
+		if more, err = e.db.DeleteBucket(ctx, c.project.ID, req.Name); err != nil {
 			return err
 		}
 	}

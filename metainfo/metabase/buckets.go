@@ -109,17 +109,15 @@ func (db *DB) Buckets(ctx context.Context, project metainfo.ProjectID, cursor st
 	return list, more, err
 }
 
-// DeleteBucket deletes an empty bucket, with its settings, documents and the uploads in parts to it. With force it deletes
-// a bounded number of versions first, and the bucket when none are left. It is called again while more is true. Expired
-// objects do not keep a bucket from being empty. StartDeletion does it in the background.
+// DeleteBucket deletes an empty bucket, with its settings, documents and the uploads in parts to it. It is called again
+// while more is true: expired objects do not keep a bucket from being empty, but a call removes a bounded number of them.
+// StartDeletion deletes a bucket with its objects.
 //
-// Errors: metainfo.ErrBucketNotFound, metainfo.ErrBucketNotEmpty without force, metainfo.ErrLocked with.
-func (db *DB) DeleteBucket(ctx context.Context, project metainfo.ProjectID, name string, force bool) (
-	deleted int64, more bool, err error,
-) {
+// Errors: metainfo.ErrBucketNotFound, metainfo.ErrBucketNotEmpty.
+func (db *DB) DeleteBucket(ctx context.Context, project metainfo.ProjectID, name string) (more bool, err error) {
 	err = db.update(ctx, "delete bucket", func(tx kv.Tx) error {
 		at, b := now(), db.sweepBudget()
-		deleted, more = 0, false
+		more = false
 		if err := checkBucket(tx, project, name); err != nil {
 			return err
 		}
@@ -130,14 +128,8 @@ func (db *DB) DeleteBucket(ctx context.Context, project metainfo.ProjectID, name
 					return false, nil
 				}
 				row.Version = k.version
-				switch gone := row.expired(at); {
-				case gone:
-				case !force:
+				if !row.expired(at) {
 					return false, metainfo.ErrBucketNotEmpty
-				case row.locked(at, false):
-					return false, metainfo.ErrLocked
-				case !row.Marker:
-					deleted++
 				}
 				return true, deleteVersion(tx, &k.ref, row, at, b)
 			})
@@ -147,7 +139,7 @@ func (db *DB) DeleteBucket(ctx context.Context, project metainfo.ProjectID, name
 		more, err = dropBucket(tx, project, name, at, b)
 		return err
 	})
-	return deleted, more, err
+	return more, err
 }
 
 // dropBucket removes a bucket without objects and what is kept with it; more says that uploads in parts remain and the

@@ -177,7 +177,7 @@ func TestStartDeletionErrors(t *testing.T) {
 	// The bucket goes away by other ways.
 	d, err := w.StartDeletion(w.ctx, metabase.StartDeletion{Project: w.project, Bucket: "bucket", DropBucket: true})
 	wantErr(t, "start", err, nil)
-	_, _, err = w.DeleteBucket(w.ctx, w.project, "bucket", false)
+	_, err = w.DeleteBucket(w.ctx, w.project, "bucket")
 	wantErr(t, "delete bucket", err, nil)
 	if d, more, err := w.RunDeletionBatch(w.ctx, d.ID); err != nil || more || !d.Done || d.Reason != 0 {
 		t.Errorf("bucket is gone: %+v, %v, %v", d, more, err)
@@ -194,7 +194,7 @@ func TestDeletionOfABucketMadeAnew(t *testing.T) {
 			if batch > 0 {
 				return
 			}
-			_, _, err := w.DeleteBucket(w.ctx, w.project, "bucket", true)
+			_, err := w.DeleteBucket(w.ctx, w.project, "bucket")
 			wantErr(t, "delete bucket", err, nil)
 			w.bucket("bucket")
 			up = w.beginParts("k")

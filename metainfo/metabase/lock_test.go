@@ -118,8 +118,8 @@ func TestLockedStays(t *testing.T) {
 				}
 				wantErr(t, "move", errOf(w.CopyObject(w.ctx, metabase.CopyObject{From: ref, To: w.ref("x"), Move: true})), metainfo.ErrLocked)
 				wantErr(t, "metadata", w.UpdateMetadata(w.ctx, ref, o.Stream, nil), metainfo.ErrLocked)
-				_, _, err = w.DeleteBucket(w.ctx, w.project, "bucket", true)
-				wantErr(t, "bucket", err, metainfo.ErrLocked)
+				_, err = w.DeleteBucket(w.ctx, w.project, "bucket")
+				wantErr(t, "bucket", err, metainfo.ErrBucketNotEmpty)
 				w.put("k", "newer")
 				time.Sleep(50 * 24 * time.Hour)
 				wantErr(t, "rules", w.PutLifecycle(w.ctx, w.project, "bucket", metainfo.Lifecycle{

@@ -23,9 +23,6 @@ var (
 	ErrToken = netx.Sentinel(netx.Denied, 391, "join token is not valid: unknown, expired or used up")
 )
 
-// Errors lists the sentinels of metabase.
-func Errors() []*netx.Error { return []*netx.Error{ErrNode, ErrToken} }
-
 // DB is the tables of one satellite. Its methods may be called concurrently.
 type DB struct {
 	store kv.Store

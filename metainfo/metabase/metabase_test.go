@@ -323,21 +323,21 @@ func TestDeleteBucket(t *testing.T) {
 	for i := range objects {
 		w.put(fmt.Sprint("object ", i), "x")
 	}
-	_, _, err := w.DeleteBucket(w.ctx, w.project, "bucket", false)
+	_, err := w.DeleteBucket(w.ctx, w.project, "bucket")
 	wantErr(t, "not empty", err, metainfo.ErrBucketNotEmpty)
-	deleted, calls := int64(0), 0
+	job, err := w.StartDeletion(w.ctx, metabase.StartDeletion{Project: w.project, Bucket: "bucket", DropBucket: true})
+	wantErr(t, "start", err, nil)
+	w.SetBatch(500)
+	calls := 0
 	for more := true; more; calls++ {
-		var n int64
-		n, more, err = w.DeleteBucket(w.ctx, w.project, "bucket", true)
-		if err != nil {
+		if job, more, err = w.RunDeletionBatch(w.ctx, job.ID); err != nil {
 			t.Fatal(err)
 		}
-		deleted += n
 	}
-	if deleted != objects || calls < 2 {
-		t.Errorf("deleted %d in %d calls", deleted, calls)
+	if job.Objects != objects || calls < 2 {
+		t.Errorf("deleted %d in %d calls", job.Objects, calls)
 	}
-	_, _, err = w.DeleteBucket(w.ctx, w.project, "bucket", true)
+	_, err = w.DeleteBucket(w.ctx, w.project, "bucket")
 	wantErr(t, "gone", err, metainfo.ErrBucketNotFound)
 	_, err = w.CommitObject(w.ctx, w.inline(w.upload("late"), ""))
 	wantErr(t, "commit to a gone bucket", err, metainfo.ErrBucketNotFound)
@@ -348,7 +348,7 @@ func TestDeleteBucket(t *testing.T) {
 	if d := w.delete(other); !d.Found {
 		t.Errorf("delete: %+v", d)
 	}
-	_, _, err = w.DeleteBucket(w.ctx, w.project, "bucket2", false)
+	_, err = w.DeleteBucket(w.ctx, w.project, "bucket2")
 	wantErr(t, "empty", err, nil)
 	w.bucket("bucket")
 	if got := w.content("object 1"); got != "<none>" {

@@ -116,7 +116,7 @@ func TestDocuments(t *testing.T) {
 	wantErr(t, "bad rule", w.PutLifecycle(w.ctx, w.project, "bucket", metainfo.Lifecycle{Rules: make([]metainfo.LifecycleRule, 1)}), metainfo.ErrLifecycle)
 	wantErr(t, "no bucket", w.PutLifecycle(w.ctx, w.project, "none", rules), metainfo.ErrBucketNotFound)
 
-	_, _, err = w.DeleteBucket(w.ctx, w.project, "bucket", false)
+	_, err = w.DeleteBucket(w.ctx, w.project, "bucket")
 	wantErr(t, "delete bucket", err, nil)
 	w.bucket("bucket")
 	if d := get("bucket", "tags"); d.Data != nil {

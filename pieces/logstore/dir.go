@@ -161,13 +161,6 @@ func (d *dir) failed(err error) error {
 // errFrozen is returned for writes to a directory that is being moved: for some seconds.
 var errFrozen = fmt.Errorf("directory is being moved: %w", pieces.ErrDisk)
 
-// succeeded forgets failed writes.
-func (d *dir) succeeded() {
-	d.mu.Lock()
-	d.failures = 0
-	d.mu.Unlock()
-}
-
 // writable says whether the directory may be written to; it looks for the marker at most once a second.
 func (d *dir) writable() error {
 	d.mu.Lock()

@@ -98,12 +98,6 @@ func ParseProfile(text string) (Profile, error) {
 	return Profile{fixed: r}, nil
 }
 
-// Fixed returns a profile which gives the same numbers for every network. Errors: those of Validate.
-func Fixed(r ecenc.Redundancy) (Profile, error) {
-	r.ShareSize = 0
-	return Profile{fixed: r}, r.Validate()
-}
-
 // IsAuto says whether the numbers follow the network.
 func (p Profile) IsAuto() bool { return p.fixed == ecenc.Redundancy{} }
 

@@ -92,12 +92,6 @@ func (b *balance) save(ctx context.Context) error {
 	return b.s.opts.DB.Store().Update(ctx, func(tx kv.Tx) error { return rebalanceTable().Put(tx, oneKey{}, &row) })
 }
 
-func (b *balance) on() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.row.on || b.s.opts.Rebalance.Auto
-}
-
 // SetRebalance starts or stops the rebalance. It survives a restart.
 func (s *Service) SetRebalance(ctx context.Context, on bool) error {
 	b := s.balance
